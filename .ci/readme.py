@@ -1,0 +1,54 @@
+"README.md from nbs/index.ipynb: `readme.py` compares, `readme.py --write` writes."
+import posixpath
+import re
+import sys
+from pathlib import Path
+
+HIDDEN = {'hide', 'export', 'exporti', 'default_exp', 'include:', 'echo:'}  # `include: false`, `echo: false`: nothing left to show
+MARK = re.compile(r'<!--\s*command:\s*(\w+)\s*-->\s*\n```\w*\n(.*?)\n```', re.DOTALL)
+CODE = re.compile(r'(```.*?```|`[^`\n]*`)', re.DOTALL)
+LINK = re.compile(r'(\]\(|\b(?:src|href)=")(?!\w+:|[#/])([^)"\s]+)')
+
+
+def directives(source):
+    "First words of the `#|` lines of a cell."
+    return {words[0] for line in source.splitlines() if (m := re.match(r'\s*#\s*\|(.*)', line)) and (words := m[1].split())}
+
+
+def from_root(text, folder='nbs'):
+    "`text`, its relative links rewritten from `folder` to the root of the repository."
+    prose = CODE.split(text)  # every second piece is code, where `](` is no link
+    prose[::2] = [LINK.sub(lambda m: m[1] + posixpath.normpath(posixpath.join(folder, m[2])), p) for p in prose[::2]]
+    return ''.join(prose)
+
+
+def generate(root):
+    "The text of README.md, as nbconvert renders the index notebook without outputs and hidden cells."
+    import nbformat
+    from nbconvert import MarkdownExporter
+    nb = nbformat.read(Path(root)/'nbs'/'index.ipynb', as_version=4)
+    nb.cells = [c for c in nb.cells if c.cell_type == 'markdown' or c.cell_type == 'code' and not directives(c.source) & HIDDEN and c.source.strip()]
+    for c in nb.cells:
+        if c.cell_type == 'markdown': c.source = from_root(c.source)
+        else: c.update(outputs=[], execution_count=None, source=re.sub(r'^\s*#\s*\|.*\n?', '', c.source, flags=re.M))
+    text = MarkdownExporter().from_notebook_node(nb)[0]
+    body = re.sub(r'\n{3,}', '\n\n', text).strip()
+    return f'<!-- written by .ci/readme.py from nbs/index.ipynb: edit that -->\n\n{body}\n'
+
+
+def commands(text):
+    "Name -> shell text of the fenced blocks that follow a `<!-- command: name -->`."
+    return dict(MARK.findall(text))
+
+
+def broken_links(root, text):
+    "Relative link targets of `text` that do not exist under `root`."
+    return [m[2] for p in CODE.split(text)[::2] for m in LINK.finditer(p) if not (Path(root)/m[2].split('#')[0]).exists()]
+
+
+if __name__ == '__main__':
+    root = Path(__file__).resolve().parent.parent
+    readme, text = root/'README.md', generate(root)
+    if '--write' in sys.argv[1:]: readme.write_text(text, encoding='utf-8')
+    elif '--command' in sys.argv[1:]: print(commands(readme.read_text(encoding='utf-8'))[sys.argv[-1]])
+    else: sys.exit(0 if readme.read_text(encoding='utf-8') == text else 'README.md differs from nbs/index.ipynb: run  python .ci/readme.py --write')
