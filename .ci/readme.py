@@ -1,4 +1,4 @@
-"README.md from nbs/index.ipynb: `readme.py` compares, `readme.py --write` writes."
+"README.md from nbs/index.ipynb: `readme.py` compares, `--write` writes, `--command main` prints one of the README's commands (and needs no more than Python)."
 import posixpath
 import re
 import sys
@@ -48,7 +48,7 @@ def broken_links(root, text):
 
 if __name__ == '__main__':
     root = Path(__file__).resolve().parent.parent
-    readme, text = root/'README.md', generate(root)
-    if '--write' in sys.argv[1:]: readme.write_text(text, encoding='utf-8')
-    elif '--command' in sys.argv[1:]: print(commands(readme.read_text(encoding='utf-8'))[sys.argv[-1]])
-    else: sys.exit(0 if readme.read_text(encoding='utf-8') == text else 'README.md differs from nbs/index.ipynb: run  python .ci/readme.py --write')
+    target, args = root/'README.md', sys.argv[1:]
+    if args[:1] == ['--command']: print(commands(target.read_text(encoding='utf-8'))[args[1]])
+    elif args == ['--write']: target.write_text(generate(root), encoding='utf-8')
+    elif target.read_text(encoding='utf-8') != generate(root): sys.exit('README.md differs from nbs/index.ipynb: run  python .ci/readme.py --write')
