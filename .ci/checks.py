@@ -242,7 +242,7 @@ def check_weights(repo):
     weights = [p for p in repo.files if p.startswith(f'{PACKAGE}/') and p.endswith('.safetensors')]
     if (total := sum((repo.root/p).stat().st_size for p in weights)) > MAX_WEIGHT_BYTES: yield f'the weights take {total} bytes, more than {MAX_WEIGHT_BYTES}'
     for path in repo.files:
-        if path.endswith(('.pth', '.pt', '.ckpt', '.pkl', '.pickle')): yield f'{path}: pickled weights are not shipped'
+        if path.startswith(f'{PACKAGE}/') and path.endswith(('.pth', '.pt', '.ckpt', '.pkl', '.pickle')): yield f'{path}: pickled weights are not shipped'
     return len(weights)
 
 
