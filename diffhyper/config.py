@@ -11,8 +11,7 @@ __all__ = ['CODING_STEPS', 'ANCHORS', 'DiffhyperError', 'require', 'lambda_range
 # %% ../nbs/core/00_config.ipynb #f534a72c
 import argparse
 import difflib
-import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from fastcore.docments import docments

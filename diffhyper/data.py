@@ -6,8 +6,7 @@
 __all__ = ['SAMPLES', 'to_rgb', 'read_image', 'to_tensor', 'to_image', 'sample_paths', 'list_images', 'CropDataset',
            'usable_images']
 
-# %% ../nbs/core/10_data.ipynb #de2abade
-import os
+# %% ../nbs/core/10_data.ipynb #6c07531e
 import warnings
 from collections import OrderedDict
 from pathlib import Path
