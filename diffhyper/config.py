@@ -126,12 +126,12 @@ class TrainConfig:
     image_size: int = 128  # side of a training crop in pixels, a multiple of 64
     device: str = "auto"  # "auto", "cpu", "cuda" or "cuda:0" ...
     diffusion_weight: float = 0.02  # weight of the denoising loss, in bits per pixel
-    preview_weight: float = 0.1  # weight of the distortion of the picture synthesised from z alone
+    preview_weight: float = 0.02  # weight of the distortion of the picture synthesised from z alone
     hyperprior_weight: float = 0.1  # weight of the rate at coding_steps = 0, which keeps the whitened latent at unit variance
     aux_lr: float = 1e-3  # learning rate of the auxiliary optimiser (quantiles of the entropy bottleneck)
     warmup_steps: int = 100  # steps of linear warm-up
     lr_final: float = 1e-5  # learning rate at the end of the cosine
-    grad_clip: float = 1.0  # largest norm of the gradient
+    grad_clip: float = 2.0  # largest norm of the gradient
     ema_decay: float = 0.999  # decay per step of the averaged weights, which are validated and shipped; 0 turns it off
     autocast: str = "auto"  # bf16 autocast: "auto" (where the hardware has bf16), "on" or "off"
     seed: int = 0  # seed of initialisation, crops, noise
