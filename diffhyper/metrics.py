@@ -57,7 +57,7 @@ def ms_ssim_db(
     value,  # MS-SSIM, 0 to 1 (number, array or tensor)
 ):
     "MS-SSIM on the scale on which curves can be told apart, -10 log10(1 - MS-SSIM), in dB."
-    return -10 * np.log10(1 - np.asarray(value, dtype=float))
+    with np.errstate(divide='ignore'): return -10 * np.log10(1 - np.asarray(value, dtype=float))
 
 # %% ../nbs/core/60_metrics.ipynb #5fb08774
 def bpp(
