@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['CODING_STEPS', 'ANCHORS', 'DiffhyperError', 'require', 'lambda_range', 'lambda_of_quality', 'check_coding_steps',
            'check_quality', 'check_positive', 'check_train_config', 'check_evaluate_config', 'quality_list',
-           'anchor_list', 'TrainConfig', 'EvaluateConfig', 'config_from_dict', 'parse_bool', 'config_parser',
-           'parse_config', 'existing_path']
+           'anchor_list', 'TrainConfig', 'EvaluateConfig', 'config_from_dict', 'parse_bool', 'command_parser',
+           'config_parser', 'parse_config', 'existing_path']
 
 # %% ../nbs/core/00_config.ipynb #f534a72c
 import argparse
@@ -201,13 +201,21 @@ class _Parser(argparse.ArgumentParser):
         if unknown: self.error(f"unexpected argument {unknown[0]!r}")
         return out
 
+# %% ../nbs/core/00_config.ipynb #445ad5f7
+def command_parser(
+    prog: str,  # name of the command
+    description: str,
+) -> argparse.ArgumentParser:
+    "A parser without abbreviations whose errors are `DiffhyperError`, with the nearest known flag."
+    return _Parser(prog=prog, description=description, allow_abbrev=False)
+
 # %% ../nbs/core/00_config.ipynb #7157c1ca
 def config_parser(
     cls,  # TrainConfig or EvaluateConfig
     prog: str,  # name of the command
 ) -> argparse.ArgumentParser:  # every field of cls as --field
     "A parser whose flags, defaults and help come from the fields of `cls` and their comments; errors are `DiffhyperError`."
-    parser = _Parser(prog=prog, description=cls.__doc__, allow_abbrev=False)
+    parser = command_parser(prog, cls.__doc__)
     helps = docments(cls)
     for f in fields(cls):
         switch = dict(nargs="?", const=True) if f.type is bool else {}

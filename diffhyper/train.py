@@ -7,14 +7,15 @@ __all__ = ['VALIDATION_QUALITIES', 'VALIDATION_SIDE', 'VALIDATION_PICTURES', 'KL
            'learning_rate', 'TrainState', 'StepRecord', 'training_step', 'train', 'validation_crops', 'validate',
            'RunFiles', 'save_samples', 'checkpoint', 'prepare', 'fit']
 
-# %% ../nbs/core/55_train.ipynb #ab159f81
+# %% ../nbs/core/55_train.ipynb #37effa9c
+import copy
 import csv
 import logging
 import math
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -79,13 +80,16 @@ class TrainState:
         self.model, self.config, self.step, self.best = model, config, 0, math.inf
         main, aux = split_parameters(model)
         self.optimiser, self.aux_optimiser = torch.optim.Adam(main, config.lr), torch.optim.Adam(aux, config.aux_lr)
-        self.average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.ema_decay))
+        self.averaged = copy.deepcopy(model).requires_grad_(False)
 
-    @property
-    def averaged(self) -> DiffusionHyperprior: return self.average.module
+    @torch.no_grad()
+    def update_average(self):
+        "Exponential moving average of the weights, shorter in the first steps so that it forgets the start."
+        decay = min(self.config.ema_decay, (1 + self.step) / (10 + self.step))
+        for a, p in zip(self.averaged.parameters(), self.model.parameters()): a.lerp_(p, 1 - decay)
 
     def state_dict(self) -> dict:
-        return dict(state_dict=self.averaged.state_dict(), model=self.model.state_dict(), n_averaged=self.average.n_averaged,
+        return dict(state_dict=self.averaged.state_dict(), model=self.model.state_dict(),
                     optimiser=self.optimiser.state_dict(), aux_optimiser=self.aux_optimiser.state_dict(),
                     step=self.step, best=self.best, config=asdict(self.config))
 
@@ -94,7 +98,7 @@ class TrainState:
         differing = [f"{n} is {state['config'].get(n)!r} there and {getattr(self.config, n)!r} here" for n in ("N", "M", "diffusion_steps", "schedule", "denoiser_channels", "lambda_rate")
                      if state["config"].get(n) != getattr(self.config, n)]
         require(not differing, f"the checkpoint is of another architecture: {'; '.join(differing)}; pass its values, or start a new run")
-        self.model.load_state_dict(state["model"]); self.averaged.load_state_dict(state["state_dict"]); self.average.n_averaged.copy_(state["n_averaged"])
+        self.model.load_state_dict(state["model"]); self.averaged.load_state_dict(state["state_dict"])
         self.optimiser.load_state_dict(state["optimiser"]); self.aux_optimiser.load_state_dict(state["aux_optimiser"])
         self.step, self.best = state["step"], state["best"]
 
@@ -134,8 +138,8 @@ def training_step(
     norm = nn.utils.clip_grad_norm_(state.optimiser.param_groups[0]["params"], config.grad_clip)
     require(torch.isfinite(norm), f"the gradient is not finite at step {state.step + 1}; the last good checkpoint is kept, continue from it with a smaller lr")
     state.optimiser.step(); state.aux_optimiser.step()
-    state.average.update_parameters(model)
     state.step += 1
+    state.update_average()
     return terms, loss, aux, norm
 
 # %% ../nbs/core/55_train.ipynb #9883b525
