@@ -58,8 +58,8 @@ def _avif(image, quality): return _save(image, 'AVIF', quality=quality)
 def _jpeg2000(image, quality): return _save(image, 'JPEG2000', quality_mode='rates', quality_layers=[2400 / quality], irreversible=True, mct=1, no_jp2=True)
 
 ANCHOR_CODERS = {
-    'jpeg': Anchor(_jpeg, '.jpg', 'jpg', 1, 95, (5, 10, 20, 30, 40, 50, 60, 70, 80, 90)),
-    'webp': Anchor(_webp, '.webp', 'webp', 0, 100, (1, 5, 10, 20, 30, 45, 60, 75, 85, 92)),
+    'jpeg': Anchor(_jpeg, '.jpg', 'jpg', 1, 95, (5, 10, 20, 30, 45, 60, 75, 90)),
+    'webp': Anchor(_webp, '.webp', 'webp', 0, 100, (1, 10, 25, 45, 65, 80, 88, 94)),
     'avif': Anchor(_avif, '.avif', 'avif', 0, 100, (10, 20, 30, 40, 50, 60, 70, 80)),
     'jpeg2000': Anchor(_jpeg2000, '.j2k', 'jpg_2000', 1, 2400, (10, 15, 25, 40, 60, 80, 100, 150, 200)),
 }
@@ -371,7 +371,7 @@ def table(
     c = summary['config']
     ours = [s for s in summary['settings'] if s['codec'] == OURS]
     parts = [f"{OURS} ({c['model_path']}, {c['coding_steps']} coding steps, restore {'on' if c['restore'] else 'off'}, {summary['environment']['device']}), "
-             f"mean over {summary['pictures']} pictures", _settings_grid(ours)]
+             f"mean over {summary['pictures']} picture{'s' * (summary['pictures'] > 1)}", _settings_grid(ours)]
     for by, key in (('quality', 'gains'), ('image', 'gains_per_picture')):
         if summary[key]: parts += [f'\nGain over each anchor at the same bytes (bytes: anchor over {OURS}), by {by}', _gains_grid(summary[key], by)]
     if summary['bd_rates']: parts.append('\nBD-rate (negative: fewer bits for the same quality)')
@@ -498,7 +498,7 @@ def evaluate(
     decompress_image(model, warm_up, restore=config.restore)  # the first call of a process is slow, and is nobody's time
     rows, samples = [], _Samples(folder, middle_of(qualities))
     files = len(paths) * (len(qualities) * (1 + len(anchors)) + sum(len(a.qualities) for a in anchors.values()))
-    with tqdm(total=files, unit='file', disable=not progress) as bar:
+    with tqdm(total=files, unit='file', mininterval=1, disable=not progress) as bar:
         try:
             for row, decoded, image in rows_of_run(model, config, paths, folder):
                 if config.save_samples: samples.add(row, decoded, image)

@@ -75,7 +75,7 @@ def gain_per_picture(
     sns.stripplot(gains, x='image', y=metric, hue='anchor', hue_order=anchors, palette=[colours[a] for a in anchors], dodge=True, jitter=False, size=5, alpha=0.8, ax=ax)
     ax.axhline(0, color='black', linewidth=1)
     ax.set(xlabel=None, ylabel=f"gain at the same bytes [dB {'PSNR' if metric == 'psnr_gain_db' else 'MS-SSIM'}]")
-    ax.tick_params('x', rotation=45 if len(names) > 4 else 0)
+    if len(names) > 4: ax.set_xticks(range(len(names)), names, rotation=40, ha='right', rotation_mode='anchor')
     ax.legend(title='over', frameon=False, loc='upper left', bbox_to_anchor=(1, 1))
     sns.despine(fig); plt.close(fig)
     return fig
@@ -103,7 +103,7 @@ def training_curves(
         ax.plot(known[x], known[name], color=colour, alpha=0.3 if often else 1, marker='' if often else 'o', markersize=4, linewidth=1)
         if often: ax.plot(known[x], known[name].rolling(window or max(1, len(known) // 20), center=True, min_periods=1).mean(), color=colour)
         ax.set(title=name, yscale='log' if name in log else 'linear')
-    for ax in axes[-1]: ax.set_xlabel(x)
+    for ax in axes.flat[len(columns) - wide:len(columns)]: ax.set_xlabel(x); ax.tick_params(labelbottom=True)
     for ax in axes.flat[len(columns):]: ax.remove()
     sns.despine(fig); plt.close(fig)
     return fig
