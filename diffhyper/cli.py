@@ -40,7 +40,8 @@ def evaluate_diffusion_hyperprior(argv):
     "Evaluate a model with real files; every field of `EvaluateConfig` is a flag."
     config = parse_config(EvaluateConfig, "evaluate_diffusion_hyperprior", argv)
     from diffhyper.evaluate import evaluate
-    evaluate(config)
+    from diffhyper.plots import report
+    print(report(evaluate(config)))
 
 # %% ../nbs/core/90_cli.ipynb #a4f95564-1
 @command

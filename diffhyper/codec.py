@@ -115,6 +115,25 @@ def fit_linear_start(
     blocks = y.unfold(2, b, b).unfold(3, b, b).permute(0, 2, 3, 1, 4, 5).reshape(-1, y.shape[1], b, b)
     self.set_linear_start(basis, std, klt_basis(blocks, self.h_a.shortcut.out_channels)[0])
 
+# %% ../nbs/core/40_codec.ipynb #92ecc600-1
+@patch
+def fit_entropy_bottleneck(
+    self: DiffusionHyperprior,
+    crops: Tensor,  # (n, 3, H, W) in [0, 1], sides multiples of 64
+    steps: int = 300,  # of Adam
+    lr: float = 0.02,
+) -> float:  # bits per element of z after the fit
+    "Fit the entropy bottleneck to `z` of the crops at random qualities, everything else fixed."
+    quality = torch.rand(len(crops), device=crops.device) if self.variable_rate else torch.full((len(crops),), 0.5, device=crops.device)
+    with torch.no_grad(): z = torch.cat([self.analyse(x, q)[1] for x, q in zip(crops.split(16), quality.split(16))])
+    bottleneck = self.entropy_bottleneck.train()
+    optimiser = torch.optim.Adam([p for n, p in bottleneck.named_parameters() if n != "quantiles"], lr)
+    for _ in range(steps):
+        loss = -bottleneck(z)[1].log2().mean()
+        optimiser.zero_grad(); loss.backward(); optimiser.step()
+    bottleneck.update(force=True, update_quantiles=True)
+    return loss.item()
+
 # %% ../nbs/core/40_codec.ipynb #d81892b3
 def create_diffusion_hyperprior_model(
     N: int = 128,  # channels of the transforms and of z
@@ -130,7 +149,7 @@ def create_diffusion_hyperprior_model(
         return load_model("pretrained", device)
     return DiffusionHyperprior(N, M, diffusion_steps, **kwargs).to(pick_device(device))
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-1
+# %% ../nbs/core/40_codec.ipynb #92ecc600-2
 @patch
 def hyperprior(
     self: DiffusionHyperprior,
@@ -203,7 +222,7 @@ def finish(
     "From a complete latent to the picture."
     return self.synthesise(restore(self.denoiser, prior, y_hat) if denoise else y_hat, prior.quality)
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-2
+# %% ../nbs/core/40_codec.ipynb #92ecc600-3
 @patch
 def forward(
     self: DiffusionHyperprior,
@@ -233,7 +252,7 @@ def forward(
     x_hat = self.finish(prior, y_hat, restore)[..., :x.shape[-2], :x.shape[-1]]
     return {"x_hat": x_hat, "y": y, "z": z, "likelihoods": {"y": likelihood, "z": z_likelihood}}
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-3
+# %% ../nbs/core/40_codec.ipynb #92ecc600-4
 @patch
 def coder(self: DiffusionHyperprior) -> SymbolCoder:
     "The rANS coder with this model's tables, made when first used."
@@ -264,7 +283,7 @@ def symbols_crc(
     "CRC-32 of symbols as 32-bit little-endian integers, in coding order."
     return zlib.crc32(symbols.cpu().numpy().astype("<i4").tobytes(), crc)
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-4
+# %% ../nbs/core/40_codec.ipynb #92ecc600-5
 @patch
 @torch.no_grad()
 def compress(
@@ -297,7 +316,7 @@ def _compress_one(self: DiffusionHyperprior, y: Tensor, z: Tensor, quality: Tens
     walk(self.denoiser, prior, coding_steps, code)
     return [HEAD.pack(round(255 * quality.item()), coding_steps, crc), *strings]
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-5
+# %% ../nbs/core/40_codec.ipynb #92ecc600-6
 @patch
 @torch.no_grad()
 def decompress(
@@ -340,7 +359,7 @@ def decode_latent(
     require(same, "the bytes decode to other symbols than were encoded: floating-point networks differ between machines, versions and thread counts; decode where it was encoded")
     return prior, y_hat, visited
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-6
+# %% ../nbs/core/40_codec.ipynb #92ecc600-7
 @patch
 @torch.no_grad()
 def preview(
@@ -378,7 +397,7 @@ def sample_subset(
     order = torch.stack([partition(*y.shape[1:], int(S)) for S in steps]).to(y.device)
     return steps.to(y.device), order < now.view(-1, 1, 1, 1), order == now.view(-1, 1, 1, 1)
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-7
+# %% ../nbs/core/40_codec.ipynb #92ecc600-8
 @patch
 def training_terms(
     self: DiffusionHyperprior,

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
+from fastcore.basics import patch
 from torch import Tensor, nn
 
 from .config import CODING_STEPS
@@ -66,35 +67,39 @@ class Denoiser(nn.Module):
         self.head = nn.Conv2d(channels, 2 * M, 1)
         for layer in (self.head, self.condition[-1]): nn.init.zeros_(layer.weight); nn.init.zeros_(layer.bias)
 
-    def context(
-        self,
-        h: Tensor,  # (B, hyper_channels, h, w) hyper features
-        q: Tensor,  # (B,) quality in [0, 1]
-        coding_steps: Tensor,  # (B,) integers; 0 for the roles restore and preview
-    ) -> Context:
-        "The part of the work that is the same in every reverse step."
-        one_hot = (coding_steps[:, None] == torch.tensor(CODING_STEPS, device=h.device)).to(h.dtype)
-        q = q.to(h.dtype)[:, None]
-        biases = self.condition(torch.cat([q, 1 - 4 * (q - 0.5) ** 2, one_hot], 1))
-        return Context(self.hyper(h), biases.unflatten(1, (DENOISER_BLOCKS, -1)).transpose(0, 1))
+# %% ../nbs/core/35_denoiser.ipynb #92ecc600
+@patch
+def context(
+    self: Denoiser,
+    h: Tensor,  # (B, hyper_channels, h, w) hyper features
+    q: Tensor,  # (B,) quality in [0, 1]
+    coding_steps: Tensor,  # (B,) integers; 0 for the roles restore and preview
+) -> Context:
+    "What hyper features, quality and coding steps contribute."
+    one_hot = (coding_steps[:, None] == torch.tensor(CODING_STEPS, device=h.device)).to(h.dtype)
+    q = q.to(h.dtype)[:, None]
+    biases = self.condition(torch.cat([q, 1 - 4 * (q - 0.5) ** 2, one_hot], 1))
+    return Context(self.hyper(h), biases.unflatten(1, (DENOISER_BLOCKS, -1)).transpose(0, 1))
 
-    def denoise(
-        self,
-        u_t: Tensor,  # (B, M, h, w) noisy whitened latent; h and w even
-        t_map: Tensor,  # (B, M, h, w) time of every element, 0 (clean) to num_train_timesteps (nothing known)
-        context: Context,  # from `context`
-    ) -> tuple[Tensor, Tensor]:  # u0_mean, u0_log_scale, both (B, M, h, w)
-        "Mean and log-scale of the clean whitened latent."
-        alpha, sigma = self.scheduler.alpha_sigma_at(t_map)
-        b = context.biases
-        v = self.embed(torch.cat([torch.asinh(u_t), alpha], 1)) + context.features
-        v = skip = self.blocks[1](self.blocks[0](v, b[0]), b[1])
-        v = self.blocks[3](self.blocks[2](self.down(v), b[2]), b[3])
-        v = self.blocks[5](self.blocks[4](skip + self.up(v), b[4]), b[5])
-        F_, G = self.head(F.relu(v)).float().chunk(2, 1)
-        return alpha * u_t + sigma * F_, sigma.clamp_min(SIGMA_MIN).log() + soft_bound(G, LOG_SCALE_BOUND)
+# %% ../nbs/core/35_denoiser.ipynb #92ecc600-1
+@patch
+def denoise(
+    self: Denoiser,
+    u_t: Tensor,  # (B, M, h, w) noisy whitened latent; h and w even
+    t_map: Tensor,  # (B, M, h, w) time of every element, 0 (clean) to num_train_timesteps (nothing known)
+    context: Context,  # from `context`
+) -> tuple[Tensor, Tensor]:  # u0_mean, u0_log_scale, both (B, M, h, w)
+    "Mean and log-scale of the clean whitened latent."
+    (alpha, sigma), b = self.scheduler.alpha_sigma_at(t_map), context.biases
+    v = self.embed(torch.cat([torch.asinh(u_t), alpha], 1)) + context.features
+    v = skip = self.blocks[1](self.blocks[0](v, b[0]), b[1])
+    v = self.blocks[3](self.blocks[2](self.down(v), b[2]), b[3])
+    v = self.blocks[5](self.blocks[4](skip + self.up(v), b[4]), b[5])
+    F_, G = self.head(F.relu(v)).float().chunk(2, 1)
+    return alpha * u_t + sigma * F_, sigma.clamp_min(SIGMA_MIN).log() + soft_bound(G, LOG_SCALE_BOUND)
 
-    def forward(self, u_t: Tensor, t_map: Tensor, h: Tensor, q: Tensor, coding_steps: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        "The contract in one call: `denoise(u_t, t_map, h, q)`; `coding_steps` (B,) defaults to 0."
-        if coding_steps is None: coding_steps = torch.zeros_like(q, dtype=torch.long)
-        return self.denoise(u_t, t_map, self.context(h, q, coding_steps))
+@patch
+def forward(self: Denoiser, u_t: Tensor, t_map: Tensor, h: Tensor, q: Tensor, coding_steps: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    "The contract in one call: `denoise(u_t, t_map, h, q)`; `coding_steps` (B,) defaults to 0."
+    if coding_steps is None: coding_steps = torch.zeros_like(q, dtype=torch.long)
+    return self.denoise(u_t, t_map, self.context(h, q, coding_steps))
