@@ -82,12 +82,14 @@ def unpack(
 def fingerprint(
     model: DiffusionHyperprior,
 ) -> int:  # 32 bits
-    "CRC-32 of all that decoding depends on, in the order of the state dictionary."
-    if getattr(model, "_fingerprint", None) is None:
+    "CRC-32 of the state dictionary, computed again when a tensor of it has changed."
+    state = model.state_dict()
+    versions = tuple((v.data_ptr(), v._version) for v in state.values())
+    if getattr(model, "_fingerprint", (None,))[0] != versions:
         crc = 0
-        for v in model.state_dict().values(): crc = zlib.crc32(v.detach().cpu().contiguous().numpy().tobytes(), crc)
-        model._fingerprint = crc
-    return model._fingerprint
+        for v in state.values(): crc = zlib.crc32(v.detach().cpu().contiguous().numpy().tobytes(), crc)
+        model._fingerprint = versions, crc
+    return model._fingerprint[1]
 
 # %% ../nbs/core/45_bitstream.ipynb #ead93c05
 def compress_image(
@@ -144,6 +146,9 @@ def decompress_file(
     with replacing(target) as temporary: image.save(temporary, format=Image.registered_extensions()[Path(target).suffix.lower()])
     return image.size
 
-def check_target(target: str | Path):
-    "Raise `DiffhyperError` if the folder of `target` is missing."
+def check_target(
+    target: str | Path,  # file to write
+):
+    "Raise `DiffhyperError` if `target` is a folder or its folder is missing."
     require(Path(target).parent.is_dir(), f"the folder of output {str(target)!r} does not exist; create it first")
+    require(not Path(target).is_dir(), f"output {str(target)!r} is a folder; name a file in it")

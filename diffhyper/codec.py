@@ -4,34 +4,33 @@
 
 # %% auto #0
 __all__ = ['DEFAULT_LAMBDA_RATE', 'SCALES', 'HEAD', 'TRAINED_STEPS', 'STEP_ODDS', 'RESTORE_SHARE', 'PREVIEW_SHARE',
-           'DENOISING_SHARE', 'WEIGHTS', 'PRETRAINED', 'quality_level', 'DiffusionHyperprior',
+           'DENOISING_SHARE', 'WEIGHTS', 'PRETRAINED', 'COMPRESSAI_LAMBDAS', 'quality_level', 'DiffusionHyperprior',
            'create_diffusion_hyperprior_model', 'quantise', 'symbols_crc', 'read_state_dict', 'load_model',
-           'save_weights', 'register']
+           'save_weights', 'zoo_model', 'add_to_zoo']
 
 # %% ../nbs/core/40_codec.ipynb #b67c9dde
 import math
 import struct
 import zlib
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 from compressai.entropy_models import EntropyBottleneck, GaussianConditional
 from compressai.models import CompressionModel
-from compressai.ops import LowerBound
 from compressai.registry import register_model
 from fastcore.basics import patch
 from torch import Tensor
 
 from .config import DiffhyperError, check_coding_steps, check_quality, lambda_range, require
 from .denoiser import Denoiser
-from .diffusion import Hyperprior, denoising_loss, partition, predict, preview_mean, preview_sample, restore, walk
+from .diffusion import Hyperprior, denoising_loss, partition, predict, preview_mean, preview_sample, walk
+from .diffusion import restore as restore_latent
 from .entropy import SCALE_MIN, SymbolCoder, bits, gaussian_likelihood, scale_index, scale_table
-from .ops import pad_to_multiple, padded_size, pick_device, replacing, ste_round
+from .ops import full_precision, lower_bound, pad_to_multiple, padded_size, pick_device, replacing, ste_round
 from .schedule import DiffusionNoiseScheduler
-from diffhyper.transforms import (
-    HYPER_BLOCK, AnalysisTransform, GainUnit, HyperAnalysis, HyperSynthesis, SynthesisTransform,
-    dct_basis, klt_basis, quantisation_step, set_hyper_shortcut, set_shortcut,
-)
+from .transforms import HYPER_BLOCK, AnalysisTransform, GainUnit, HyperAnalysis, HyperSynthesis, SynthesisTransform
+from .transforms import dct_basis, klt_basis, quantisation_step, set_hyper_shortcut, set_shortcut
 
 # %% ../nbs/core/40_codec.ipynb #1860566f
 DEFAULT_LAMBDA_RATE = "0.00015,0.013"  # about 1.3 to 0.1 bpp on photographs
@@ -67,7 +66,7 @@ class DiffusionHyperprior(CompressionModel):
         denoiser_channels: int = 128,  # width of the denoiser
     ):
         super().__init__()
-        require(M % 8 == 0, f"M is {M}; it must be a multiple of 8, the number of channel groups of the coding steps")
+        require(M % 8 == 0 and M <= 768, f"M is {M}; it must be a multiple of 8 (the channel groups of the coding steps) and at most 768 (samples of a 16x16 patch)")
         lo, hi = lambda_range(lambda_rate)
         octaves = 0.5 * math.log2(hi / lo)  # the best step goes with the root of lambda_rate
         self.g_a, self.g_s = AnalysisTransform(N, M), SynthesisTransform(N, M)
@@ -78,7 +77,7 @@ class DiffusionHyperprior(CompressionModel):
         self.denoiser = Denoiser(M, N, denoiser_channels, DiffusionNoiseScheduler(diffusion_steps, schedule=schedule))
         self.register_buffer("lambda_range", torch.tensor([lo, hi], dtype=torch.float64))
         self.register_buffer("diffusion_config", torch.tensor([diffusion_steps, schedule == "linear"], dtype=torch.int32))
-        self.N, self.M, self._coder = N, M, None
+        self.N, self.M, self.default_quality, self._coder = N, M, 0.5, None
         basis = dct_basis(M)
         self.set_linear_start(basis, 0.3 * torch.arange(1, M + 1) ** -0.6, dct_basis(self.h_a.shortcut.out_channels, self.h_a.shortcut.in_channels, HYPER_BLOCK))
 
@@ -145,8 +144,10 @@ def create_diffusion_hyperprior_model(
 ) -> DiffusionHyperprior:  # in eval mode and updated if pretrained, else in training mode
     "A new model, or the one that ships with the package."
     if pretrained:
-        require(not kwargs, f"pretrained weights fix {', '.join(kwargs)}; leave it out")
-        return load_model("pretrained", device)
+        model = load_model("pretrained", device)
+        same = (N, M, diffusion_steps) in ((128, 128, 50), (model.N, model.M, model.diffusion_config[0].item()))  # the defaults ask for nothing
+        require(not kwargs and same, f"the pretrained weights have N={model.N}, M={model.M} and their own settings; leave everything but device out")
+        return model
     return DiffusionHyperprior(N, M, diffusion_steps, **kwargs).to(pick_device(device))
 
 # %% ../nbs/core/40_codec.ipynb #92ecc600-2
@@ -159,7 +160,7 @@ def hyperprior(
     "The Gaussian at the end of the diffusion, and features for the denoiser; needs nothing but z_hat and quality."
     means, log_scales, features = self.h_s(z_hat / self.hyper_gain(quality))
     log_gain = self.gain.log(quality)
-    scales = LowerBound(SCALE_MIN).to(means.device)((log_scales.float() + log_gain).exp())
+    scales = lower_bound((log_scales.float() + log_gain).exp(), SCALE_MIN)
     return Hyperprior(means.float() * log_gain.exp(), scales, features, quality)
 
 @patch
@@ -168,10 +169,10 @@ def quality_tensor(
     x: Tensor,  # (B, ...), for batch size and device
     quality: float | Tensor | None,  # a number, (B,), or None
 ) -> Tensor:  # (B,), a number rounded to one of the 256 levels
-    "Quality per batch element; None is the middle. A model of one rate has only that."
+    "Quality per batch element; None is `default_quality`. A model of one rate has only 0.5."
     if isinstance(quality, Tensor): return quality
     require(quality is None or self.variable_rate or quality == 0.5, "this model was trained for one rate; leave quality out")
-    return torch.full((len(x),), quality_level(0.5 if quality is None else quality) / 255, device=x.device)
+    return torch.full((len(x),), quality_level(self.default_quality if quality is None else quality) / 255, device=x.device)
 
 @patch
 def analyse(
@@ -180,7 +181,7 @@ def analyse(
     quality: Tensor,  # (B,)
 ) -> tuple[Tensor, Tensor]:  # y (B, M, H/16, W/16) in quantisation steps, z (B, N, H/64, W/64)
     "Latent and hyper-latent before quantisation."
-    y = self.g_a(x).float()
+    y = self.g_a(x, quality).float()
     return y * self.gain(quality), self.h_a(y).float() * self.hyper_gain(quality)
 
 @patch
@@ -190,7 +191,7 @@ def synthesise(
     quality: Tensor,  # (B,)
 ) -> Tensor:  # (B, 3, 16h, 16w), nominally in [0, 1]
     "Picture of a latent."
-    return self.g_s(y_hat / self.gain(quality)).float()
+    return self.g_s(y_hat / self.gain(quality), quality).float()
 
 # %% ../nbs/core/40_codec.ipynb #88f96629
 def quantise(
@@ -208,7 +209,7 @@ def quantise_z(
     z: Tensor,  # (B, N, h, w)
 ) -> tuple[Tensor, Tensor]:  # z_hat, likelihood
     "Rounded hyper-latent with a straight-through gradient, and its likelihood under the entropy bottleneck."
-    z_hat, likelihood = self.entropy_bottleneck(z)
+    with full_precision(z): z_hat, likelihood = self.entropy_bottleneck(z)
     medians = self.entropy_bottleneck._get_medians().detach().view(1, -1, 1, 1)
     return (medians + ste_round(z - medians) if self.training else z_hat), likelihood
 
@@ -217,10 +218,10 @@ def finish(
     self: DiffusionHyperprior,
     prior: Hyperprior,
     y_hat: Tensor,  # (B, M, h, w) as decoded
-    denoise: bool,  # restore the latent before synthesis
+    restore: bool,  # denoise the latent before synthesis
 ) -> Tensor:  # (B, 3, 16h, 16w)
     "From a complete latent to the picture."
-    return self.synthesise(restore(self.denoiser, prior, y_hat) if denoise else y_hat, prior.quality)
+    return self.synthesise(restore_latent(self.denoiser, prior, y_hat) if restore else y_hat, prior.quality)
 
 # %% ../nbs/core/40_codec.ipynb #92ecc600-3
 @patch
@@ -272,6 +273,16 @@ def update(
     changed = self.gaussian_conditional.update_scale_table(SCALES, force=force)
     return self.entropy_bottleneck.update(force=force, update_quantiles=update_quantiles) or changed
 
+@patch
+def load_state_dict(
+    self: DiffusionHyperprior,
+    state_dict: dict[str, Tensor],
+    strict: bool = True,  # refuse missing and unknown names
+):
+    "As in CompressAI; the coder's tables may change."
+    self._coder = None
+    return CompressionModel.load_state_dict(self, state_dict, strict)
+
 # %% ../nbs/core/40_codec.ipynb #19b19313
 HEAD = struct.Struct(">BBI")  # quality level, coding steps, CRC-32 of all symbols
 
@@ -294,13 +305,14 @@ def compress(
 ) -> dict:  # strings: list of chunks, each a list of B byte strings; shape: (H, W)
     "Real bytes of a batch of pictures."
     check_coding_steps(coding_steps)
-    q = self.quality_tensor(x, quality)
-    y, z = self.analyse(pad_to_multiple(x, self.downsampling_factor), q)
-    pictures = [self._compress_one(y[i:i + 1], z[i:i + 1], q[i:i + 1], coding_steps) for i in range(len(x))]
+    require(not isinstance(quality, Tensor), "compress takes one quality for all pictures of a batch, a number from 0 to 1; compress them one by one for several")
+    padded = pad_to_multiple(x, self.downsampling_factor)
+    pictures = [self._compress_one(v, self.quality_tensor(v, quality), coding_steps) for v in padded.split(1)]
     return {"strings": [list(chunk) for chunk in zip(*pictures)], "shape": tuple(x.shape[-2:])}
 
 @patch
-def _compress_one(self: DiffusionHyperprior, y: Tensor, z: Tensor, quality: Tensor, coding_steps: int) -> list[bytes]:
+def _compress_one(self: DiffusionHyperprior, x: Tensor, quality: Tensor, coding_steps: int) -> list[bytes]:
+    y, z = self.analyse(x, quality)
     z_string = self.entropy_bottleneck.compress(z)[0]
     prior = self.hyperprior(self.entropy_bottleneck.decompress([z_string], z.shape[-2:]), quality)
     strings, crc = [z_string], 0
@@ -329,10 +341,10 @@ def decompress(
     return {"x_hat": torch.cat([self._picture(chunks, shape, restore) for chunks in zip(*strings)])}
 
 @patch
-def _picture(self: DiffusionHyperprior, chunks: tuple[bytes, ...], shape: tuple[int, int], denoise: bool) -> Tensor:
+def _picture(self: DiffusionHyperprior, chunks: tuple[bytes, ...], shape: tuple[int, int], restore: bool) -> Tensor:
     prior, y_hat, visited = self.decode_latent(chunks, shape)
     require(visited.all(), f"{len(chunks) - 2} of {max(chunks[0][1], 1)} step chunks have arrived; use preview for an incomplete picture")
-    return self.finish(prior, y_hat, denoise)[..., :shape[0], :shape[1]].clamp(0, 1)
+    return self.finish(prior, y_hat, restore)[..., :shape[0], :shape[1]].clamp(0, 1)
 
 @patch
 def decode_latent(
@@ -375,7 +387,7 @@ def preview(
         if arrived.all(): return self.finish(prior, y_hat, True)
         y_hat = torch.where(arrived, y_hat, prior.means_hat)
         if sampling_steps: y_hat = preview_sample(self.denoiser, prior, y_hat, arrived, sampling_steps, generator)
-        else: y_hat = preview_mean(self.denoiser, prior, y_hat, arrived)
+        else: y_hat = preview_mean(self.denoiser, prior, y_hat, arrived, HEAD.unpack(chunks[0])[1] if arrived.any() else 0)
         return self.synthesise(y_hat, prior.quality)
 
     x_hat = torch.cat([one(chunks) for chunks in zip(*strings)])
@@ -416,7 +428,7 @@ def training_terms(
     y_hat = y + (torch.where(decoded, rounded, mean + (y - mean).round()) - y).detach()
 
     restored = torch.rand(len(x), 1, 1, 1, device=x.device) < RESTORE_SHARE
-    x_hat = self.synthesise(torch.where(restored, restore(self.denoiser, prior, y_hat), y_hat), quality)
+    x_hat = self.synthesise(torch.where(restored, restore_latent(self.denoiser, prior, y_hat), y_hat), quality)
     b, d = (math.ceil(len(x) * share) for share in (PREVIEW_SHARE, DENOISING_SHARE))
     first = Hyperprior(*(v[:b] for v in prior))
     return dict(
@@ -445,8 +457,8 @@ def from_state_dict(
     except RuntimeError as e: raise DiffhyperError(f"weights do not fit the architecture (N={N}, M={M}): {str(e).splitlines()[-1].strip()}") from None
     return model
 
-# %% ../nbs/core/40_codec.ipynb #bb3fd429
-WEIGHTS = Path(__file__).parent / "weights" if "__file__" in globals() else Path("../../diffhyper/weights")
+# %% ../nbs/core/40_codec.ipynb #759497a6
+WEIGHTS = Path(find_spec("diffhyper").submodule_search_locations[0]) / "weights"
 PRETRAINED = "diffhyper-v1.safetensors"  # the weights that ship with the package
 
 
@@ -482,18 +494,38 @@ def save_weights(
     "Write weights in half precision, the coder's tables exactly."
     from safetensors.torch import save_file
     require(model.gaussian_conditional._quantized_cdf.numel() > 0, "build the coder's tables first: model.update()")
-    exact = ("entropy_bottleneck.", "lambda_range")
+    exact = ("entropy_bottleneck.", "gaussian_conditional.", "lambda_range")
     state = {k: (v.half() if v.dtype == torch.float32 and not k.startswith(exact) else v).contiguous() for k, v in model.state_dict().items()}
     with replacing(path) as t: save_file(state, t, metadata=metadata)
 
-# %% ../nbs/core/40_codec.ipynb #8e386264
-def register():
-    "Add the model to the tables of CompressAI's zoo, which its `eval_model` chooses from; done when this module is imported."
+# %% ../nbs/core/40_codec.ipynb #3ccb3aeb
+COMPRESSAI_LAMBDAS = (0.0018, 0.0035, 0.0067, 0.0130, 0.0250, 0.0483, 0.0932, 0.1800)  # of its MSE models, quality 1 to 8 (CompressAI's documentation)
+
+
+def zoo_model(
+    quality: int,  # 1 to 8, as in CompressAI's zoo
+    metric: str = "mse",  # the only one
+    pretrained: bool = False,  # the shipped weights, at the rate nearest to that lambda
+    progress: bool = True,  # unused, nothing is downloaded
+    **kwargs,  # of DiffusionHyperprior
+) -> DiffusionHyperprior:
+    "A model with the signature of CompressAI's zoo, trained for one rate unless pretrained."
+    require(metric == "mse" and quality in range(1, 9), f"metric is {metric!r} and quality {quality!r}; choose mse and 1 to 8")
+    lam = 1 / (65025 * COMPRESSAI_LAMBDAS[quality - 1])
+    if not pretrained: return create_diffusion_hyperprior_model(lambda_rate=lam, **kwargs)
+    model = create_diffusion_hyperprior_model(pretrained=True, **kwargs)
+    lo, hi = model.lambda_range.tolist()
+    model.default_quality = min(1.0, max(0.0, math.log(hi / lam) / math.log(hi / lo)))
+    return model
+
+
+def add_to_zoo():
+    "Enter the model into the tables of CompressAI's zoo; done when this module is imported."
     import compressai.zoo
     from compressai.zoo import image
 
     image.model_architectures["diffusion-hyperprior"] = DiffusionHyperprior
-    compressai.zoo.image_models["diffusion-hyperprior"] = create_diffusion_hyperprior_model
+    compressai.zoo.image_models["diffusion-hyperprior"] = zoo_model
 
 
-register()
+add_to_zoo()

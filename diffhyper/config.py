@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['CODING_STEPS', 'ANCHORS', 'DiffhyperError', 'require', 'lambda_range', 'lambda_of_quality', 'check_coding_steps',
            'check_quality', 'check_positive', 'check_train_config', 'check_evaluate_config', 'quality_list',
-           'anchor_list', 'TrainConfig', 'EvaluateConfig', 'config_from_dict', 'parse_bool', 'command_parser',
-           'config_parser', 'parse_config', 'existing_path']
+           'anchor_list', 'TrainConfig', 'EvaluateConfig', 'ReportConfig', 'config_from_dict', 'parse_bool',
+           'command_parser', 'config_parser', 'parse_config', 'existing_path']
 
 # %% ../nbs/core/00_config.ipynb #f534a72c
 import argparse
@@ -65,27 +65,34 @@ def check_quality(quality: float) -> float:
     return float(quality)
 
 
-def check_positive(config, *names):
+def check_positive(
+    config,  # a configuration
+    *names: str,  # of its fields
+):
     "Raise `DiffhyperError` for the first of `names` that is not above zero."
     for n in names: require(getattr(config, n) > 0, f"{n} is {getattr(config, n)!r}; it must be above zero")
 
-# %% ../nbs/core/00_config.ipynb #b3c59bd1
-def check_train_config(c):
+# %% ../nbs/core/00_config.ipynb #375b7383
+def check_train_config(
+    c,  # TrainConfig
+):
     "Raise `DiffhyperError` for the first value that cannot work."
     lambda_range(c.lambda_rate)
     check_positive(c, "batch_size", "epochs", "lr", "N", "M", "denoiser_channels", "checkpoint_every", "keep_checkpoints", "log_every", "grad_clip")
     for n in ("diffusion_weight", "preview_weight", "hyperprior_weight", "aux_lr", "warmup_steps", "lr_final", "num_workers", "cache_gb"):
         require(getattr(c, n) >= 0, f"{n} is {getattr(c, n)!r}; it cannot be negative")
-    require(c.M % 8 == 0, f"M is {c.M}; it must be a multiple of 8, the number of channel groups of the coding steps")
+    require(c.M % 8 == 0 and c.M <= 768, f"M is {c.M}; it must be a multiple of 8 (the channel groups of the coding steps) and at most 768 (samples of a 16x16 patch)")
     require(1 <= c.diffusion_steps <= 10000, f"diffusion_steps is {c.diffusion_steps}; choose 1 to 10000")
     require(c.schedule in ("linear", "cosine"), f"schedule is {c.schedule!r}; choose linear or cosine")
     require(c.image_size % 64 == 0 and c.image_size > 0, f"image_size is {c.image_size}; it must be a multiple of 64 (the stride of z)")
     require(0 <= c.ema_decay < 1, f"ema_decay is {c.ema_decay}; it must lie in [0, 1)")
     require(c.autocast in ("auto", "on", "off"), f"autocast is {c.autocast!r}; choose auto, on or off")
-    require(not (c.resume and c.init_weights), "resume and init_weights exclude each other: continue a run, or start one from weights")
+    require(c.resume in ("", "auto") or not c.init_weights, "resume names a checkpoint and init_weights weights to start from: give one of them (resume='auto' goes with both)")
 
 
-def check_evaluate_config(c):
+def check_evaluate_config(
+    c,  # EvaluateConfig
+):
     "Raise `DiffhyperError` for the first value that cannot work."
     check_coding_steps(c.coding_steps)
     for q in quality_list(c.qualities): check_quality(q)
@@ -93,8 +100,8 @@ def check_evaluate_config(c):
     check_positive(c, "batch_size")
     require(c.max_images >= 0, f"max_images is {c.max_images}; 0 means all")
 
-# %% ../nbs/core/00_config.ipynb #e46a25d4
-ANCHORS = ("jpeg", "webp", "avif", "jpeg2000")  # Pillow's coders that evaluation can draw beside ours
+# %% ../nbs/core/00_config.ipynb #051540f2
+ANCHORS = ("jpeg", "webp", "avif", "jpeg2000", "jpeg2000_default")  # Pillow's coders that evaluation can draw beside ours
 
 
 def quality_list(qualities: str | float) -> list[float]:
@@ -159,11 +166,18 @@ class EvaluateConfig:
     qualities: str = "0.1,0.3,0.5,0.7,0.9"  # comma-separated, each in [0, 1]
     coding_steps: int = 4  # reverse steps in which y is coded: 0, 1, 2, 4 or 8
     restore: bool = True  # denoise the quantised latent before synthesis
-    anchors: str = "jpeg,webp"  # comma-separated from jpeg, webp, avif, jpeg2000
+    anchors: str = "jpeg,webp"  # comma-separated from jpeg, webp, avif, jpeg2000, jpeg2000_default
     max_images: int = 0  # evaluate only the first so many pictures; 0 means all
 
     def __post_init__(self):
         check_evaluate_config(self)
+
+# %% ../nbs/core/00_config.ipynb #6b38c9a9-2
+@dataclass(frozen=True)
+class ReportConfig:
+    "Where the report reads its rows and draws its figures."
+    data_dir: str = "data"  # folder with kodak/*.csv and training/*.csv
+    figures_dir: str = "figures"  # folder for the figures
 
 # %% ../nbs/core/00_config.ipynb #16b7fe9e
 def config_from_dict(

@@ -14,7 +14,7 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 
 from .config import CODING_STEPS
-from .ops import soft_bound
+from .ops import full_precision, soft_bound
 from .schedule import DiffusionNoiseScheduler
 
 # %% ../nbs/core/35_denoiser.ipynb #cc5a5ffe
@@ -95,11 +95,18 @@ def denoise(
     v = skip = self.blocks[1](self.blocks[0](v, b[0]), b[1])
     v = self.blocks[3](self.blocks[2](self.down(v), b[2]), b[3])
     v = self.blocks[5](self.blocks[4](skip + self.up(v), b[4]), b[5])
-    F_, G = self.head(F.relu(v)).float().chunk(2, 1)
+    with full_precision(v): F_, G = self.head(F.relu(v).float()).chunk(2, 1)
     return alpha * u_t + sigma * F_, sigma.clamp_min(SIGMA_MIN).log() + soft_bound(G, LOG_SCALE_BOUND)
 
 @patch
-def forward(self: Denoiser, u_t: Tensor, t_map: Tensor, h: Tensor, q: Tensor, coding_steps: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    "The contract in one call: `denoise(u_t, t_map, h, q)`; `coding_steps` (B,) defaults to 0."
+def forward(
+    self: Denoiser,
+    u_t: Tensor,  # (B, M, h, w), as in `denoise`
+    t_map: Tensor,  # (B, M, h, w), as in `denoise`
+    h: Tensor,  # (B, hyper_channels, h, w), as in `context`
+    q: Tensor,  # (B,), as in `context`
+    coding_steps: Tensor | None = None,  # (B,); None: 0
+) -> tuple[Tensor, Tensor]:  # u0_mean, u0_log_scale, both (B, M, h, w)
+    "The contract in one call: `denoise(u_t, t_map, h, q)`."
     if coding_steps is None: coding_steps = torch.zeros_like(q, dtype=torch.long)
     return self.denoise(u_t, t_map, self.context(h, q, coding_steps))

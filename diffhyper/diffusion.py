@@ -44,8 +44,13 @@ class Hyperprior(NamedTuple):
     features: Tensor  # (B, C, h, w)
     quality: Tensor  # (B,) in [0, 1]
 
-    def whiten(self, y: Tensor) -> Tensor: return (y - self.means_hat) / self.scales_hat
-    def unwhiten(self, u: Tensor) -> Tensor: return self.means_hat + self.scales_hat * u
+    def whiten(self, y: Tensor) -> Tensor:  # (B, M, h, w) -> (B, M, h, w)
+        "u = (y - means_hat) / scales_hat."
+        return (y - self.means_hat) / self.scales_hat
+
+    def unwhiten(self, u: Tensor) -> Tensor:  # (B, M, h, w) -> (B, M, h, w)
+        "y = means_hat + scales_hat u."
+        return self.means_hat + self.scales_hat * u
 
     def context(self, denoiser: Denoiser, coding_steps: int | Tensor = 0) -> Context:
         "The denoiser's constant part; `coding_steps` is one number or (B,)."
@@ -105,11 +110,12 @@ def preview_mean(
     prior: Hyperprior,
     y_hat: Tensor | None = None,  # (B, M, h, w) as far as decoded; None: only z has arrived
     arrived: Tensor | None = None,  # (M, h, w) or (B, M, h, w), 1 where y_hat is known
+    coding_steps: int = 0,  # of the file whose steps have arrived, as in `predict`; 0: only z has arrived
 ) -> Tensor:  # (B, M, h, w)
     "Posterior mean of the missing elements, the arrived ones as they are."
     if arrived is None: arrived = torch.zeros_like(prior.means_hat)
     if y_hat is None: y_hat = prior.means_hat
-    mean, _ = predict(denoiser, prior, prior.context(denoiser), y_hat, arrived)
+    mean, _ = predict(denoiser, prior, prior.context(denoiser, coding_steps), y_hat, arrived)
     return torch.where(arrived.bool(), y_hat, mean)
 
 # %% ../nbs/core/38_diffusion.ipynb #7fbf05f0

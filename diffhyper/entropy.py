@@ -12,10 +12,10 @@ import math
 import torch
 from compressai import ans
 from compressai.entropy_models import GaussianConditional
-from compressai.ops import LowerBound
 from torch import Tensor
 
-from .config import DiffhyperError
+from .config import DiffhyperError, require
+from .ops import lower_bound
 
 # %% ../nbs/core/25_entropy.ipynb #274603e8
 SCALE_MIN, SCALE_MAX, SCALE_LEVELS = 0.11, 128.0, 64  # standard deviations of the coder's tables, in quantisation steps
@@ -27,9 +27,9 @@ def gaussian_likelihood(
     scale: Tensor,  # standard deviation, same shape; raised to SCALE_MIN with a gradient that can lift it
 ) -> Tensor:  # probability of the unit bin around residual, at least LIKELIHOOD_MIN
     "Probability mass of a unit bin under a zero-mean Gaussian."
-    scale, distance = LowerBound(SCALE_MIN)(scale), residual.abs()
+    scale, distance = lower_bound(scale, SCALE_MIN), residual.abs()
     tail = lambda v: torch.special.erfc(v / (scale * math.sqrt(2)))  # twice the upper tail, accurate far out
-    return LowerBound(LIKELIHOOD_MIN)(0.5 * (tail(distance - 0.5) - tail(distance + 0.5)))
+    return lower_bound(0.5 * (tail(distance - 0.5) - tail(distance + 0.5)), LIKELIHOOD_MIN)
 
 
 def bits(
@@ -76,9 +76,12 @@ class SymbolCoder:
         data: bytes,  # from `encode`
         index: Tensor,  # the same index as in `encode`
     ) -> Tensor:  # int32, shape of index
-        "Symbols, 0 where index is 0."
+        "Symbols, 0 where index is 0; raises `DiffhyperError` for a string that no encoder made for this index."
         symbols, coded = torch.zeros_like(index), index > 0
-        if coded.any():
-            values = ans.RansDecoder().decode_with_indexes(data, index[coded].tolist(), *self.tables)
+        n = int(coded.sum())
+        require(len(data) >= 4 and len(data) % 4 == 0 if n else not data, f"a string of {len(data)} bytes does not code {n} symbols; the bytes are damaged, or decode differently here")
+        if n:
+            padded = data + bytes(64 + 4 * n)  # a decoder that has lost its way reads zeros, not foreign memory
+            values = ans.RansDecoder().decode_with_indexes(padded, index[coded].tolist(), *self.tables)
             symbols[coded] = torch.tensor(values, dtype=symbols.dtype, device=index.device)
         return symbols

@@ -33,7 +33,7 @@ from . import __version__
 from .bitstream import compress_image, decompress_image
 from .codec import load_model
 from .config import DiffhyperError, EvaluateConfig, anchor_list, quality_list, require
-from .data import list_images, read_image, to_tensor
+from .data import list_images, read_image, to_tensor, usable_images
 from .ops import replacing
 from .metrics import bd_rate, bpp, compression_ratio, ms_ssim, ms_ssim_db, peak_memory, psnr_db
 
@@ -56,12 +56,14 @@ def _jpeg(image, quality): return min((_save(image, 'JPEG', quality=quality, opt
 def _webp(image, quality): return _save(image, 'WEBP', quality=quality, method=6)
 def _avif(image, quality): return _save(image, 'AVIF', quality=quality)
 def _jpeg2000(image, quality): return _save(image, 'JPEG2000', quality_mode='rates', quality_layers=[2400 / quality], irreversible=True, mct=1, no_jp2=True)
+def _jpeg2000_default(image, quality): return _save(image, 'JPEG2000', quality_mode='rates', quality_layers=[2400 / quality], no_jp2=True)
 
 ANCHOR_CODERS = {
     'jpeg': Anchor(_jpeg, '.jpg', 'jpg', 1, 95, (5, 10, 20, 30, 45, 60, 75, 90)),
     'webp': Anchor(_webp, '.webp', 'webp', 0, 100, (1, 10, 25, 45, 65, 80, 88, 94)),
     'avif': Anchor(_avif, '.avif', 'avif', 0, 100, (10, 20, 30, 40, 50, 60, 70, 80)),
     'jpeg2000': Anchor(_jpeg2000, '.j2k', 'jpg_2000', 1, 2400, (10, 15, 25, 40, 60, 80, 100, 150, 200)),
+    'jpeg2000_default': Anchor(_jpeg2000_default, '.j2k', 'jpg_2000', 1, 2400, (10, 15, 25, 40, 60, 80, 100, 150, 200)),
 }
 
 # %% ../nbs/core/65_evaluate.ipynb #290b8fee
@@ -100,7 +102,7 @@ class EvaluationRow:
     image: str                    # name of the picture, without ending where that is clear
     width: int                    # pixels
     height: int                   # pixels
-    codec: str                    # diffhyper, jpeg, webp, avif or jpeg2000
+    codec: str                    # diffhyper or an anchor: jpeg, webp, avif, jpeg2000, jpeg2000_default
     quality: float                # what the codec was asked for, on its own scale: 0 to 1, 1 to 95, 0 to 100, 0 to 100, hundredths of a bit per pixel
     matched_to: float | None      # quality of the diffhyper file whose bytes an anchor was given; empty in its own curve
     coding_steps: int | None      # reverse steps of y; diffhyper only
@@ -490,7 +492,9 @@ def evaluate(
     progress: bool = True,   # show a bar
 ) -> Evaluation:
     "Code, decode and measure every picture; writes rows as it goes, then summary and curves. Raises `DiffhyperError` for bad input, for what can be known in advance before any work."
-    anchors, paths = anchor_coders(config.anchors), list_images(config.data_path)[:config.max_images or None]
+    anchors, (paths, skipped) = anchor_coders(config.anchors), usable_images(list_images(config.data_path)[:config.max_images or None])
+    for line in skipped: print(f'skipped {line}')
+    require(paths, f'no picture of data_path {config.data_path!r} can be read; convert them to PNG or JPEG')
     model = load_model(config.model_path, device=config.device)
     folder, qualities = output_folder(config.output_dir), qualities_of(model, config)
     if not model.variable_rate: print('this model was trained for one rate: one setting, quality 0.5, instead of the qualities asked for')

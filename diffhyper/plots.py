@@ -34,7 +34,7 @@ def curve_colours(
     "Ours in blue, several of ours from dark to light, every anchor always in its own colour."
     names, colours = list(dict.fromkeys(curves[curves.codec == OURS].curve)), sns.color_palette('colorblind')
     shades = sns.dark_palette(colours[0], len(names) + 1)[1:] if len(names) > 1 else [colours[0]]
-    return dict(zip(names, shades)) | {a: colours[i] for i, a in zip((1, 2, 3, 4), ANCHOR_CODERS) if (curves.curve == a).any()}
+    return dict(zip(names, shades)) | {a: colours[i] for i, a in zip((1, 2, 3, 4, 7), ANCHOR_CODERS) if (curves.curve == a).any()}
 
 # %% ../nbs/core/70_plots.ipynb #8c6c95e2
 def rate_distortion(
@@ -71,7 +71,7 @@ def gain_per_picture(
     names, anchors = list(dict.fromkeys(gains.image)), list(dict.fromkeys(gains.anchor))
     with sns.axes_style('whitegrid'):
         fig, ax = plt.subplots(figsize=(max(4.5, 1.5 + 0.75 * len(names)), 4), layout='constrained')
-    colours = {a: c for a, c in zip(ANCHOR_CODERS, sns.color_palette('colorblind')[1:5])}
+    colours = {a: c for a, c in zip(ANCHOR_CODERS, (sns.color_palette('colorblind')[i] for i in (1, 2, 3, 4, 7)))}
     sns.stripplot(gains, x='image', y=metric, hue='anchor', hue_order=anchors, palette=[colours[a] for a in anchors], dodge=True, jitter=False, size=5, alpha=0.8, ax=ax)
     ax.axhline(0, color='black', linewidth=1)
     ax.set(xlabel=None, ylabel=f"gain at the same bytes [dB {'PSNR' if metric == 'psnr_gain_db' else 'MS-SSIM'}]")
