@@ -31,6 +31,7 @@ def generate(root):
     for c in nb.cells:
         if c.cell_type == 'markdown': c.source = from_root(c.source)
         else: c.update(outputs=[], execution_count=None, source=re.sub(r'^\s*#\s*\|.*\n?', '', c.source, flags=re.M))
+    nb.metadata['language_info'] = {'name': 'python'}  # so that code blocks are highlighted
     text = MarkdownExporter().from_notebook_node(nb)[0]
     body = re.sub(r'\n{3,}', '\n\n', text).strip()
     return f'<!-- written by .ci/readme.py from nbs/index.ipynb: edit that -->\n\n{body}\n'
