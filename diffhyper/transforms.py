@@ -18,6 +18,7 @@ from compressai.models.utils import conv, deconv
 from torch import Tensor, nn
 
 from .ops import full_precision, soft_bound
+from .rounding import RoundedConv2d, RoundedConvTranspose2d
 
 # %% ../nbs/core/20_transforms.ipynb #49733015
 def klt_basis(
@@ -196,8 +197,8 @@ class HyperSynthesis(nn.Module):
         M: int,  # channels of y
     ):
         super().__init__()
-        self.net = nn.Sequential(deconv(N, N, 3), nn.LeakyReLU(), deconv(N, N, 3), nn.LeakyReLU())
-        self.head = conv(N, 2 * M, 3, 1)
+        self.net = nn.Sequential(deconv(N, N, 3), nn.LeakyReLU(), RoundedConvTranspose2d(N, N, 3, 2, 1, 1), nn.LeakyReLU())
+        self.head = RoundedConv2d(N, 2 * M, 3, padding=1)
         self.shortcut = nn.ConvTranspose2d(min(N, HYPER_COMPONENTS), min(M, HYPER_CHANNELS), HYPER_BLOCK, HYPER_BLOCK, bias=False)
         zero_last(self.head)
 
