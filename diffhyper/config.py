@@ -86,6 +86,7 @@ def check_train_config(
     require(c.schedule in ("linear", "cosine"), f"schedule is {c.schedule!r}; choose linear or cosine")
     require(c.image_size % 64 == 0 and c.image_size > 0, f"image_size is {c.image_size}; it must be a multiple of 64 (the stride of z)")
     require(0 <= c.ema_decay < 1, f"ema_decay is {c.ema_decay}; it must lie in [0, 1)")
+    require(0 <= c.rounding_share <= 1, f"rounding_share is {c.rounding_share}; it must lie in [0, 1]")
     require(c.autocast in ("auto", "on", "off"), f"autocast is {c.autocast!r}; choose auto, on or off")
     require(c.resume in ("", "auto") or not c.init_weights, "resume names a checkpoint and init_weights weights to start from: give one of them (resume='auto' goes with both)")
 
@@ -144,6 +145,7 @@ class TrainConfig:
     grad_clip: float = 2.0  # largest norm of the gradient
     ema_decay: float = 0.999  # decay per step of the averaged weights, which are validated and shipped; 0 turns it off
     autocast: str = "auto"  # bf16 autocast: "auto" (where the hardware has bf16), "on" or "off"
+    rounding_share: float = 0.1  # last part of the run, trained with the roundings of the integer twin in place; 0: none
     seed: int = 0  # seed of initialisation, crops, noise
     checkpoint_every: int = 500  # steps between checkpoints (and validations)
     keep_checkpoints: int = 2  # numbered checkpoints to keep

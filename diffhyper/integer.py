@@ -25,7 +25,7 @@ from .config import CODING_STEPS, require
 from .denoiser import DENOISER_BLOCKS, INPUT_UNIT, LOG_SCALE_BOUND, Denoiser
 from .diffusion import Hyperprior
 from .entropy import SCALE_LEVELS, SCALE_MAX, SCALE_MIN
-from .rounding import SIGNED, UNSIGNED, WEIGHT_MAX, RoundedConvTranspose2d, RoundedLayer
+from .rounding import SIGNED, UNSIGNED, RoundedConvTranspose2d, RoundedLayer
 from .tiles import in_tiles
 from .transforms import HYPER_LOG_SCALE_BOUND, HYPER_STEP, GainUnit, HyperSynthesis
 
@@ -64,7 +64,7 @@ def rescale(
 
 
 class IntegerConv(nn.Module):
-    "A convolution of stride 1 on integers: `round((conv(x, weight) * multiplier + bias) / 2**SHIFT)`."
+    "A convolution of stride 1 on integers: `round((conv(x, weight) * multiplier + bias) / 2**shift)`."
     def __init__(
         self,
         inputs: int,  # channels
@@ -73,9 +73,10 @@ class IntegerConv(nn.Module):
         padding: tuple[int, int, int, int] = (0, 0, 0, 0),  # left, right, top, bottom
         limits: tuple[int, int] = SIGNED,  # of the input
         dtype: torch.dtype = torch.int8,  # of the weights; int16 is summed in float64
+        shift: int = SHIFT,  # bits of the multiplier
     ):
         super().__init__()
-        self.padding, self.limits, self._cached = padding, limits, None
+        self.padding, self.limits, self.shift, self._cached = padding, limits, shift, None
         self.register_buffer("weight", torch.zeros(outputs, inputs, size, size, dtype=dtype))
         self.register_buffer("multiplier", torch.zeros(outputs, 1, 1, dtype=torch.int64))
         self.register_buffer("bias", torch.zeros(outputs, 1, 1, dtype=torch.int64))
@@ -88,8 +89,8 @@ class IntegerConv(nn.Module):
         return exact_conv(F.pad(x.to(dtype), self.padding), self._cached[1])
 
     def forward(self, x: Tensor, more_bias: Tensor | int = 0) -> Tensor:  # (B, inputs, h, w) -> (B, outputs, h', w'), float64
-        "One layer; `more_bias` in units of the output's 2**-SHIFT."
-        return rescale(self.accumulate(x), self.multiplier, self.bias + more_bias)
+        "One layer; `more_bias` in units of the output's 2**-shift."
+        return rescale(self.accumulate(x), self.multiplier, self.bias + more_bias, self.shift)
 
 # %% ../nbs/core/39_integer.ipynb #ff9fb270
 @patch
@@ -98,7 +99,7 @@ def bounds(
 ) -> tuple[int, int]:  # largest sum of products, largest magnitude of the output
     "What no input within the limits can exceed, nor any partial sum."
     total = self.weight.long().abs().flatten(1).sum(1) * max(abs(v) for v in self.limits)
-    out = (total * self.multiplier.flatten().abs() + self.bias.flatten().abs()) / 2**SHIFT
+    out = (total * self.multiplier.flatten().abs() + self.bias.flatten().abs()) / 2**self.shift
     return int(total.max()), int(out.max()) + 1
 
 @patch
@@ -110,7 +111,7 @@ def check(
     "Raise `DiffhyperError` unless the layer is exact for every input within its limits."
     (total, out), limit = self.bounds(), FLOAT32_LIMIT if self.weight.dtype == torch.int8 else FLOAT64_LIMIT
     require(total < limit, f"layer {name} of the integer networks can reach a sum of {total}, above {limit}: these weights are damaged or were not made by this program")
-    require(out + more_bias / 2**SHIFT < FLOAT64_LIMIT / 2**SHIFT, f"layer {name} of the integer networks can overflow when rescaled: these weights are damaged or were not made by this program")
+    require((out << self.shift) + more_bias < FLOAT64_LIMIT, f"layer {name} of the integer networks can overflow when rescaled: these weights are damaged or were not made by this program")
 
 @patch
 def set(
@@ -122,8 +123,8 @@ def set(
 ):
     "Fill the layer from a real one."
     self.weight.copy_(weight)
-    self.multiplier.copy_((unit.double() / output_unit * 2**SHIFT).round().view(-1, 1, 1))
-    self.bias.copy_((bias.double() / output_unit * 2**SHIFT).round().view(-1, 1, 1))
+    self.multiplier.copy_((unit.double() / output_unit * 2**self.shift).round().view(-1, 1, 1))
+    self.bias.copy_((bias.double() / output_unit * 2**self.shift).round().view(-1, 1, 1))
 
 # %% ../nbs/core/39_integer.ipynb #ae66e0e9
 def integer_weight(
@@ -204,7 +205,7 @@ class IntegerHyperprior(NamedTuple):
 
 
 class IntegerHyperSynthesis(nn.Module):
-    "h_s and the gains on integers, made from the trained ones by `make`."
+    "h_s and the gains on integers, made from the trained ones by `make_synthesis`."
     def __init__(
         self,
         N: int,  # channels of z and of the features
@@ -241,7 +242,7 @@ def wide(
 
 @patch
 @torch.no_grad()
-def make(
+def make_synthesis(
     self: IntegerHyperSynthesis,
     h_s: HyperSynthesis,  # calibrated
     gain: GainUnit,  # of y
@@ -277,7 +278,7 @@ class IntegerCondition(nn.Module):
         super().__init__()
         wide = dict(dtype=torch.int16)
         self.enter = IntegerConv(2 + len(CODING_STEPS), channels, limits=(0, 255), **wide)
-        self.leave = IntegerConv(channels, DENOISER_BLOCKS * channels, limits=(0, 2**15 - 1), **wide)
+        self.leave = IntegerConv(channels, DENOISER_BLOCKS * channels, limits=(0, 2**15 - 1), shift=20, **wide)
 
     def forward(self, level: Tensor, coding_steps: int) -> Tensor:  # (B,) 0 to 255 -> (blocks, B, channels, 1, 1) float64
         one_hot = 255 * (torch.tensor(CODING_STEPS, device=level.device) == coding_steps).long().expand(len(level), -1)
@@ -290,7 +291,7 @@ CONDITION_BITS = 10  # the bias of a block is an integer over 2**10 of the unit 
 
 # %% ../nbs/core/39_integer.ipynb #09f53dc1
 class IntegerDenoiser(nn.Module):
-    "The denoiser in the role *code* on integers, made from the trained one by `make`."
+    "The denoiser in the role *code* on integers, made from the trained one by `make_denoiser`."
     def __init__(
         self,
         M: int,  # channels of the latent
@@ -329,7 +330,7 @@ class IntegerDenoiser(nn.Module):
 # %% ../nbs/core/39_integer.ipynb #652fb285
 @patch
 @torch.no_grad()
-def make(
+def make_condition(
     self: IntegerCondition,
     condition: nn.Sequential,  # linear, ReLU, linear
     units: Tensor,  # (blocks,) of the second convolution of each block
@@ -344,7 +345,7 @@ def make(
 
 @patch
 @torch.no_grad()
-def make(
+def make_denoiser(
     self: IntegerDenoiser,
     denoiser: Denoiser,  # calibrated
     features_unit: Tensor,  # of the features that IntegerHyperSynthesis gives
@@ -362,7 +363,7 @@ def make(
     fill(self.up, d.up, RESIDUAL, arrange=lambda w: w.permute(0, 2, 3, 1).flatten(0, 2)[..., None, None], repeat=4)
     M = len(d.head.bias) // 2
     fill(self.head, d.head, torch.tensor([1 / MEAN_FRACTION, LOG_UNIT], dtype=torch.float64, device=d.head.bias.device).repeat_interleave(M))
-    self.condition.make(d.condition, torch.stack([b.outer.unit for b in d.blocks]))
+    self.condition.make_condition(d.condition, torch.stack([b.outer.unit for b in d.blocks]))
     units = torch.stack([b.inner.unit for b in d.blocks] + [d.down.unit, d.up.unit, d.head.unit]).double()
     self.narrow.copy_((RESIDUAL / units * 2**SHIFT).round())
     for name, table in (*scale_tables().items(), ("bound", bound_table(LOG_SCALE_BOUND))): getattr(self, name).copy_(table)
@@ -410,7 +411,7 @@ def hyperprior(
     return IntegerHyperprior(*in_tiles(lambda s: self.h_s(s, level), (symbols,), MARGIN, (0.25,), (1, 1, 1), size))
 
 @patch
-def predictor(
+def gaussians(
     self: IntegerEntropyModel,
     prior: IntegerHyperprior,
     level: Tensor,  # (B,) int64

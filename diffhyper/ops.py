@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from compressai.ops.bound_ops import LowerBoundFunction
 from torch import Tensor
 
@@ -51,12 +50,13 @@ def padded_size(
 
 
 def pad_to_multiple(
-    x: Tensor,  # (B, C, H, W)
+    x: Tensor,  # (B, C, H, W), any type
     multiple: int,  # stride of the deepest latent
 ) -> Tensor:  # (B, C, H', W'), replicated at the right and bottom
     "Pad a picture so that both sides are multiples of `multiple`."
-    H, W = padded_size(x.shape[-2:], multiple)
-    return F.pad(x, (0, W - x.shape[-1], 0, H - x.shape[-2]), mode="replicate")
+    (h, w), (H, W) = x.shape[-2:], padded_size(x.shape[-2:], multiple)
+    rows, columns = (torch.arange(n, device=x.device).clamp_max(last - 1) for n, last in ((H, h), (W, w)))
+    return x if (h, w) == (H, W) else x.index_select(-2, rows).index_select(-1, columns)
 
 # %% ../nbs/core/05_ops.ipynb #513b0b6b
 def pick_device(

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
