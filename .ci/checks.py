@@ -23,12 +23,12 @@ MAX_EXPORT_LINES, MAX_OUTPUT_BYTES, MAX_WEIGHT_BYTES = 40, 200_000, 16_000_000
 # The ladder: what each module may import, itself aside. Compression (transforms, entropy) and diffusion meet in codec alone; training knows nothing of evaluation.
 BASE = {'config', 'ops', 'data'}
 DIFFUSION, COMPRESSION = BASE | {'schedule', 'denoiser', 'diffusion'}, BASE | {'transforms', 'entropy'}
-CODEC = COMPRESSION | DIFFUSION | {'codec', 'bitstream'}
+CODEC = COMPRESSION | DIFFUSION | {'codec', 'container', 'bitstream'}
 LADDER = {
     'config': set(), 'ops': {'config'}, 'data': {'config', 'ops'},
     'transforms': BASE, 'entropy': BASE | {'transforms'},
     'schedule': BASE, 'denoiser': BASE | {'schedule'}, 'diffusion': BASE | {'schedule', 'denoiser'},
-    'codec': COMPRESSION | DIFFUSION, 'bitstream': COMPRESSION | DIFFUSION | {'codec'},
+    'codec': COMPRESSION | DIFFUSION, 'container': {'config'}, 'bitstream': COMPRESSION | DIFFUSION | {'codec', 'container'}, 'pillow': CODEC,
     'checkpoint': CODEC, 'train': CODEC | {'checkpoint'},
     'metrics': BASE, 'evaluate': CODEC | {'checkpoint', 'metrics'},
     'plots': CODEC | {'metrics', 'evaluate'}, 'explore': CODEC | {'checkpoint', 'metrics', 'evaluate', 'plots'},
