@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['pack_alpha', 'unpack_alpha', 'fingerprint', 'compress_picture', 'compress_image', 'check_model', 'decode',
-           'decompress_image', 'compress_file', 'decompress_file', 'picture_format', 'check_target', 'read_bytes']
+           'decompress_image', 'compress_file', 'decompress_file', 'picture_format', 'check_target']
 
 # %% ../nbs/core/45_bitstream.ipynb #185e51a4
 import io
@@ -16,8 +16,8 @@ from PIL import Image
 from torch import Tensor
 
 from .codec import HEAD, DiffusionHyperprior
-from .config import DiffhyperError, existing_path, require
-from .container import MAX_ICC, MAX_PIXELS, Contents, Header, check_size, pack, unpack, unpack_icc
+from .config import DiffhyperError, require
+from .container import MAX_ICC, MAX_PIXELS, Contents, Header, check_size, pack, read_bytes, unpack, unpack_icc
 from .data import Picture, read_picture, take_apart, to_image, to_tensor
 from .ops import padded_size, replacing
 
@@ -183,12 +183,3 @@ def check_target(
     "Raise `DiffhyperError` if `target` is a folder or its folder is missing."
     require(Path(target).parent.is_dir(), f"the folder of output {str(target)!r} does not exist; create it first")
     require(not Path(target).is_dir(), f"output {str(target)!r} is a folder; name a file in it")
-
-
-def read_bytes(
-    source: str | Path,  # file
-) -> bytes:
-    "A file's bytes; raises `DiffhyperError` if it is missing, a folder or unreadable."
-    require(existing_path(source, "input").is_file(), f"input {str(source)!r} is no file; name a .dhp file")
-    try: return Path(source).read_bytes()
-    except OSError as e: raise DiffhyperError(f"input {str(source)!r} cannot be read ({e.strerror or e}); check its permissions") from e

@@ -5,15 +5,16 @@
 # %% auto #0
 __all__ = ['MAGIC', 'VERSION', 'HEADER_BYTES', 'FIXED', 'TAIL', 'MAX_PIXELS', 'BLOCK', 'MAX_ICC', 'varint', 'read_varint',
            'Header', 'check_size', 'read_header', 'pack', 'Chunk', 'read_chunk', 'Contents', 'read_contents', 'unpack',
-           'unpack_icc', 'describe']
+           'read_bytes', 'unpack_icc', 'describe']
 
 # %% ../nbs/core/43_container.ipynb #f020b167
 import struct
 import zlib
 from dataclasses import dataclass
 from itertools import takewhile
+from pathlib import Path
 
-from .config import CODING_STEPS, DiffhyperError, require
+from .config import CODING_STEPS, DiffhyperError, existing_path, require
 
 # %% ../nbs/core/43_container.ipynb #cadaf09d
 def varint(
@@ -199,6 +200,15 @@ def unpack(
     return contents
 
 # %% ../nbs/core/43_container.ipynb #09f53dc1
+def read_bytes(
+    source: str | Path,  # file
+) -> bytes:
+    "A file's bytes; raises `DiffhyperError` if it is missing, a folder or unreadable."
+    require(existing_path(source, "input").is_file(), f"input {str(source)!r} is no file; name a .dhp file")
+    try: return Path(source).read_bytes()
+    except OSError as e: raise DiffhyperError(f"input {str(source)!r} cannot be read ({e.strerror or e}); check its permissions") from e
+
+# %% ../nbs/core/43_container.ipynb #652fb285
 MAX_ICC = 4 << 20  # bytes of a profile
 
 
@@ -213,7 +223,7 @@ def unpack_icc(
     require(stream.eof and not stream.unused_data, "the ICC profile does not end where its chunk does; the file was made by another program")
     return icc
 
-# %% ../nbs/core/43_container.ipynb #652fb285
+# %% ../nbs/core/43_container.ipynb #f52e3d1d
 def describe(
     contents: Contents,
 ) -> str:  # several lines
