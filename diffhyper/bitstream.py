@@ -67,14 +67,14 @@ def compress_picture(
     "Compress a picture in its parts; raises `DiffhyperError` for values out of range."
     width, height = picture.rgb.size
     check_size(width, height, max_pixels)
-    icc, metadata = picture.icc, []
-    if icc and len(icc) > MAX_ICC: icc = warnings.warn(f"the ICC profile has {len(icc)} bytes, more than {MAX_ICC}, and is dropped", stacklevel=2)
-    if icc: metadata.append(zlib.compress(icc, 9))
+    metadata, has_icc = [], bool(picture.icc) and len(picture.icc) <= MAX_ICC
+    if picture.icc and not has_icc: warnings.warn(f"the ICC profile has {len(picture.icc)} bytes, more than {MAX_ICC}, and is dropped", stacklevel=2)
+    if has_icc: metadata.append(zlib.compress(picture.icc, 9))
     if picture.alpha: metadata.append(pack_alpha(picture.alpha))
     packed = model.compress(to_tensor(picture.rgb).to(model.lambda_range.device), quality, coding_steps)
     head, *strings = [c[0] for c in packed["strings"]]
     level, steps, crc = HEAD.unpack(head)
-    return pack(Header(width, height, level, steps, fingerprint(model), crc, picture.grey, bool(picture.alpha), bool(icc)), metadata + strings)
+    return pack(Header(width, height, level, steps, fingerprint(model), crc, picture.grey, bool(picture.alpha), has_icc), metadata + strings)
 
 
 def compress_image(

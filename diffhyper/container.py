@@ -91,7 +91,7 @@ def read_header(
 ) -> Header:
     "Parse and check the header; raises `DiffhyperError` naming what is wrong, before anything of the picture's size is allocated."
     require(data[:4] == MAGIC, "this is no diffhyper file (wrong magic bytes); diffhyper_decompress reads what diffhyper_compress wrote")
-    require(data[4:5] in (b"", bytes([VERSION])), f"the file has format version {data[4:5].hex()} (hexadecimal), this program reads {VERSION}; update diffhyper")
+    require(data[4:5] in (b"", bytes([VERSION])), f"the file has format version {int.from_bytes(data[4:5], 'big')}, this program reads {VERSION}; update diffhyper")
     width, end = read_varint(data, FIXED.size)
     height, end = read_varint(data, end)
     require(height is not None and len(data) >= end + TAIL.size, f"the file is cut short within its header ({len(data)} bytes); get it again")
