@@ -23,13 +23,13 @@ MAX_EXPORT_LINES, MAX_OUTPUT_BYTES, MAX_WEIGHT_BYTES = 40, 200_000, 16_000_000
 # The ladder: what each module may import, itself aside. Compression (transforms, entropy) and diffusion meet in their integer twin and in codec; training knows nothing of evaluation.
 BASE = {'config', 'ops', 'rounding', 'tiles', 'data'}
 DIFFUSION, COMPRESSION = BASE | {'schedule', 'denoiser', 'diffusion'}, BASE | {'transforms', 'entropy'}
-CODEC = COMPRESSION | DIFFUSION | {'integer', 'codec', 'container', 'bitstream'}
+CODEC = COMPRESSION | DIFFUSION | {'integer', 'codec', 'loading', 'container', 'bitstream'}
 LADDER = {
     'config': set(), 'ops': {'config'}, 'rounding': {'config', 'ops'}, 'tiles': set(), 'data': {'config', 'ops'},
     'transforms': BASE, 'entropy': BASE | {'transforms'},
     'schedule': BASE, 'denoiser': BASE | {'schedule'}, 'diffusion': BASE | {'schedule', 'denoiser'},
-    'integer': COMPRESSION | DIFFUSION, 'codec': COMPRESSION | DIFFUSION | {'integer'},
-    'container': {'config'}, 'bitstream': COMPRESSION | DIFFUSION | {'codec', 'container'}, 'pillow': CODEC,
+    'integer': COMPRESSION | DIFFUSION, 'codec': COMPRESSION | DIFFUSION | {'integer'}, 'loading': COMPRESSION | DIFFUSION | {'codec', 'container'},
+    'container': {'config'}, 'bitstream': COMPRESSION | DIFFUSION | {'codec', 'loading', 'container'}, 'pillow': CODEC,
     'checkpoint': CODEC, 'train': CODEC | {'checkpoint'},
     'metrics': BASE, 'evaluate': CODEC | {'checkpoint', 'metrics'},
     'plots': CODEC | {'metrics', 'evaluate'}, 'explore': CODEC | {'checkpoint', 'metrics', 'evaluate', 'plots'},

@@ -15,7 +15,7 @@ from functools import wraps
 from pathlib import Path
 
 from .config import CODING_STEPS, DiffhyperError, EvaluateConfig, TrainConfig, command_parser, existing_path, parse_config, require
-from .container import MAGIC, MAX_PIXELS, describe, read_bytes, read_contents
+from .container import MAGIC, MAX_PIXELS, describe, read_bytes, read_contents, read_header
 
 # %% ../nbs/core/90_cli.ipynb #83a59010
 def command(
@@ -58,7 +58,7 @@ def picture_arguments(
 ):
     "Flags that compress and decompress share."
     parser.add_argument("--max_pixels", type=int, default=MAX_PIXELS, help=f"largest picture, 0 for no limit; a side below 64 counts as 64 (default: {MAX_PIXELS})")
-    parser.add_argument("--model_path", default="pretrained", help="'pretrained', .safetensors or checkpoint .pth; a file is decompressed with the weights that made it")
+    parser.add_argument("--model_path", default=None, help="name of shipped weights, .safetensors or checkpoint .pth (default: 'pretrained', or the weights that made the file)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, auto (default: cpu)")
 
 
@@ -86,8 +86,8 @@ def diffhyper_compress(argv):
     a = p.parse_args(argv)
     target = target_of(a.input, a.output, ".dhp")
     from diffhyper.bitstream import compress_file
-    from diffhyper.codec import load_model
-    n = compress_file(load_model(a.model_path, a.device), a.input, target, a.quality, a.coding_steps, a.max_pixels or None)
+    from diffhyper.loading import load_model
+    n = compress_file(load_model(a.model_path or "pretrained", a.device), a.input, target, a.quality, a.coding_steps, a.max_pixels or None, progress=True)
     print(f"{target}: {n} bytes")
 
 
@@ -103,8 +103,9 @@ def diffhyper_decompress(argv):
     a = p.parse_args(argv)
     target = target_of(a.input, a.output, ".png")
     from diffhyper.bitstream import decompress_file
-    from diffhyper.codec import load_model
-    image = decompress_file(load_model(a.model_path, a.device), a.input, target, not a.no_restore, a.partial, a.max_pixels or None)
+    from diffhyper.loading import load_model, model_of
+    model = load_model(a.model_path, a.device) if a.model_path else model_of(read_header(read_bytes(a.input), None).fingerprint, a.device)
+    image = decompress_file(model, a.input, target, not a.no_restore, a.partial, a.max_pixels or None, progress=True)
     made = image.info["diffhyper"]
     note = "" if made["complete"] else f", not of a whole file: {made['problem']}; made from z and {made['arrived_steps']} of {max(made['coding_steps'], 1)} steps"
     print(f"{target}: {image.width}x{image.height} {image.mode}{note}")

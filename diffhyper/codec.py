@@ -4,16 +4,13 @@
 
 # %% auto #0
 __all__ = ['SCALES', 'PICTURE_MARGIN', 'HYPER_MARGIN', 'FINISH_MARGIN', 'HEAD', 'TRAINED_STEPS', 'STEP_ODDS', 'RESTORE_SHARE',
-           'PREVIEW_SHARE', 'DENOISING_SHARE', 'WEIGHTS', 'PRETRAINED', 'COMPRESSAI_LAMBDAS', 'quality_level',
-           'DiffusionHyperprior', 'create_diffusion_hyperprior_model', 'quantise', 'sample_crops', 'symbols_crc',
-           'read_state_dict', 'load_model', 'save_weights', 'zoo_model', 'add_to_zoo']
+           'PREVIEW_SHARE', 'DENOISING_SHARE', 'quality_level', 'DiffusionHyperprior', 'quantise', 'sample_crops',
+           'symbols_crc']
 
 # %% ../nbs/core/40_codec.ipynb #b67c9dde
 import math
 import struct
 import zlib
-from importlib.util import find_spec
-from pathlib import Path
 
 import torch
 from compressai.entropy_models import EntropyBottleneck, GaussianConditional
@@ -28,8 +25,8 @@ from .denoiser import Denoiser
 from .diffusion import Hyperprior, Predict, denoising_loss, partition, predict, predictor, preview_mean, preview_sample, walk
 from .diffusion import restore as restore_latent
 from .entropy import SCALE_MIN, SYMBOL_MAX, SymbolCoder, bits, gaussian_likelihood, scale_index, scale_table
-from .integer import IntegerEntropyModel
-from .ops import full_precision, lower_bound, pad_to_multiple, padded_size, pick_device, replacing, ste_round
+from .integer import IntegerEntropyModel, real_weight
+from .ops import full_precision, lower_bound, pad_to_multiple, padded_size, ste_round
 from .rounding import calibration, rounded_layers, rounding_in_place
 from .schedule import DiffusionNoiseScheduler
 from .tiles import in_tiles, tile_count, tile_progress
@@ -81,10 +78,8 @@ class DiffusionHyperprior(CompressionModel):
         self.twin = IntegerEntropyModel(N, M, denoiser_channels, self.h_s.shortcut.weight.shape[:2])
         self.register_buffer("lambda_range", torch.tensor([lo, hi], dtype=torch.float64))
         self.register_buffer("diffusion_config", torch.tensor([diffusion_steps, schedule == "linear"], dtype=torch.int32))
-        self.N, self.M, self.default_quality, self._coders = N, M, 0.5, None
-        self.exact = True  # code with the integer twin; False, with the networks in floating point, is for comparison
-        basis = dct_basis(M)
-        self.set_linear_start(basis, 0.3 * torch.arange(1, M + 1) ** -0.6, dct_basis(self.h_a.shortcut.out_channels, self.h_a.shortcut.in_channels, HYPER_BLOCK))
+        self.N, self.M, self.default_quality, self._coders, self.exact = N, M, 0.5, None, True  # exact: code with the integer twin; False, in floating point, is for comparison
+        self.set_linear_start(dct_basis(M), 0.3 * torch.arange(1, M + 1) ** -0.6, dct_basis(self.h_a.shortcut.out_channels, self.h_a.shortcut.in_channels, HYPER_BLOCK))
 
     @property
     def downsampling_factor(self) -> int: return 64
@@ -139,23 +134,6 @@ def fit_entropy_bottleneck(
     return loss.item()
 
 # %% ../nbs/core/40_codec.ipynb #d81892b3
-def create_diffusion_hyperprior_model(
-    N: int = 128,  # channels of the transforms and of z
-    M: int = 128,  # channels of y, a multiple of 8
-    diffusion_steps: int = 50,  # steps of the schedule
-    pretrained: bool = False,  # load the shipped weights; N, M and diffusion_steps are then theirs
-    device: str = "cpu",  # "cpu", "cuda", "auto" ...
-    **kwargs,  # further arguments of DiffusionHyperprior: lambda_rate, schedule, denoiser_channels
-) -> DiffusionHyperprior:  # in eval mode and updated if pretrained, else in training mode
-    "A new model, or the one that ships with the package."
-    if pretrained:
-        model = load_model("pretrained", device)
-        same = (N, M, diffusion_steps) in ((128, 128, 50), (model.N, model.M, model.diffusion_config[0].item()))  # the defaults ask for nothing
-        require(not kwargs and same, f"the pretrained weights have N={model.N}, M={model.M} and their own settings; leave everything but device out")
-        return model
-    return DiffusionHyperprior(N, M, diffusion_steps, **kwargs).to(pick_device(device))
-
-# %% ../nbs/core/40_codec.ipynb #92ecc600-2
 PICTURE_MARGIN, HYPER_MARGIN, FINISH_MARGIN = 4, 8, 20  # positions of y that g_a and g_s, h_a, and restore with g_s look beyond an element
 
 
@@ -202,7 +180,7 @@ def synthesise(
     "Picture of a latent."
     return self.g_s(y_hat / self.gain(quality), quality).float()
 
-# %% ../nbs/core/40_codec.ipynb #88f96629
+# %% ../nbs/core/40_codec.ipynb #92ecc600-2
 @patch
 def entropy_model(
     self: DiffusionHyperprior,
@@ -241,7 +219,7 @@ def calibrate(
     self.denoiser.hyper.unit.copy_(self.h_s.head.unit)  # both see the same features
     self.train(was[0]); self.exact = was[1]
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-3
+# %% ../nbs/core/40_codec.ipynb #88f96629
 def quantise(
     y: Tensor,  # latent, any shape
     mean: Tensor,  # same shape
@@ -274,7 +252,7 @@ def finish(
         return ((x.clamp(0, 1) * 255).round().byte() if eight_bit else x,)
     return in_tiles(one, (y_hat, *prior[:3]), FINISH_MARGIN, (1,) * 4, (16,))[0]
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-4
+# %% ../nbs/core/40_codec.ipynb #92ecc600-3
 @patch
 def forward(
     self: DiffusionHyperprior,
@@ -291,6 +269,7 @@ def forward(
     x_hat = self.finish(prior, y_hat, restore)[..., :x.shape[-2], :x.shape[-1]]
     return {"x_hat": x_hat, "y": y, "z": z, "likelihoods": {"y": y_likelihood, "z": z_likelihood}}
 
+# %% ../nbs/core/40_codec.ipynb #92ecc600-4
 @patch
 def _noisy_walk(self: DiffusionHyperprior, y: Tensor, z_hat: Tensor, quality: Tensor, coding_steps: int) -> tuple[Hyperprior, Tensor, Tensor]:
     prior, likelihood = self.hyperprior(z_hat, quality), torch.ones_like(y)
@@ -339,6 +318,7 @@ def update(
     self.twin.check()
     return bool(changed or make)
 
+# %% ../nbs/core/40_codec.ipynb #92ecc600-5
 @patch
 def fingerprint(self: DiffusionHyperprior) -> int:  # 32 bits
     "CRC-32 of everything that decides how bytes become a latent: the integer twin and the coder's tables."
@@ -355,14 +335,14 @@ def load_state_dict(
     self._coders = None
     return CompressionModel.load_state_dict(self, state_dict, strict)
 
-
+# %% ../nbs/core/40_codec.ipynb #92ecc600-6
 def sample_crops() -> Tensor:  # (6, 3, 256, 256)
     "Centre crops of scikit-image's photographs."
     images = [read_image(p) for p in sample_paths()]
     boxes = [[(s - 256) // 2 for s in im.size] for im in images]
     return torch.cat([to_tensor(im.crop((l, t, l + 256, t + 256))) for im, (l, t) in zip(images, boxes)])
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-5
+# %% ../nbs/core/40_codec.ipynb #92ecc600-7
 HEAD = struct.Struct(">BBI")  # quality level, coding steps, CRC-32 of all symbols of z and y
 
 
@@ -373,6 +353,7 @@ def symbols_crc(
     "CRC-32 of symbols as 32-bit little-endian integers, in coding order."
     return zlib.crc32(symbols.cpu().numpy().astype("<i4").tobytes(), crc)
 
+# %% ../nbs/core/40_codec.ipynb #93fa330b
 @patch
 def z_index(self: DiffusionHyperprior, shape: tuple[int, int]) -> Tensor:  # (1, N, *shape) int32
     "The table of every element of z: that of its channel."
@@ -384,7 +365,7 @@ def progress(self: DiffusionHyperprior, shape: tuple[int, int], passes: int, wha
     h, w = (s // 16 for s in padded_size(shape, self.downsampling_factor))
     return tile_progress(tile_count(h, w) * passes, what, shown)
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-6
+# %% ../nbs/core/40_codec.ipynb #92ecc600-8
 @patch
 @torch.no_grad()
 def compress(
@@ -403,6 +384,7 @@ def compress(
         pictures = [self._compress_one(v, self.quality_tensor(v, quality), coding_steps) for v in padded.split(1)]
     return {"strings": [list(chunk) for chunk in zip(*pictures)], "shape": tuple(x.shape[-2:])}
 
+# %% ../nbs/core/40_codec.ipynb #167578af
 @patch
 def _compress_one(self: DiffusionHyperprior, x: Tensor, quality: Tensor, coding_steps: int) -> list[bytes]:
     (y, z), (z_coder, y_coder) = self.analyse(x, quality), self.coders()
@@ -420,7 +402,7 @@ def _compress_one(self: DiffusionHyperprior, x: Tensor, quality: Tensor, coding_
     walk(torch.zeros_like(y), coding_steps, gaussians, code)
     return [HEAD.pack(round(255 * quality.item()), coding_steps, crc), *strings]
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-7
+# %% ../nbs/core/40_codec.ipynb #759497a6
 @patch
 @torch.no_grad()
 def decompress(
@@ -468,7 +450,7 @@ def decode_latent(
     require(same, "the bytes decode to other symbols than were encoded: the file is damaged, was made with other weights, or in floating point on another machine")
     return prior, y_hat, visited
 
-# %% ../nbs/core/40_codec.ipynb #93fa330b
+# %% ../nbs/core/40_codec.ipynb #404deb36
 @patch
 @torch.no_grad()
 def preview(
@@ -493,7 +475,7 @@ def preview(
     x_hat = torch.cat([one(chunks) for chunks in zip(*strings)])[..., :shape[0], :shape[1]]
     return {"x_hat": x_hat if eight_bit else x_hat.clamp(0, 1)}
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-8
+# %% ../nbs/core/40_codec.ipynb #3ccb3aeb
 TRAINED_STEPS, STEP_ODDS = (1, 2, 4, 8), (0.15, 0.15, 0.4, 0.3)  # how often each number of coding steps is drawn
 RESTORE_SHARE, PREVIEW_SHARE, DENOISING_SHARE = 0.75, 0.25, 0.5  # of the batch
 
@@ -509,7 +491,7 @@ def sample_subset(
     order = torch.stack([partition(*y.shape[1:], int(S)) for S in steps]).to(y.device)
     return steps.to(y.device), order < now.view(-1, 1, 1, 1), order == now.view(-1, 1, 1, 1)
 
-# %% ../nbs/core/40_codec.ipynb #167578af
+# %% ../nbs/core/40_codec.ipynb #f020b167
 @patch
 def training_terms(
     self: DiffusionHyperprior,
@@ -541,92 +523,36 @@ def training_terms(
         denoising=denoising_loss(self.denoiser, Hyperprior(*(v[:d] for v in prior)), y[:d]),
     )
 
-# %% ../nbs/core/40_codec.ipynb #759497a6
+# %% ../nbs/core/40_codec.ipynb #cadaf09d
 @patch(cls_method=True)
 def from_state_dict(
     cls: DiffusionHyperprior,
     state_dict: dict[str, Tensor],
 ) -> DiffusionHyperprior:
     "A model of the architecture that the state dictionary tells; raises `DiffhyperError` if it is of another kind."
-    needed = ("g_a.shortcut.weight", "h_s.head.weight", "denoiser.embed.weight", "lambda_range", "diffusion_config")
-    missing = [n for n in needed if n not in state_dict]
-    require(not missing, f"these are no weights of a diffusion hyperprior: {', '.join(missing)} missing; was it trained by another program?")
-    M, N = len(state_dict["g_a.shortcut.weight"]), state_dict["h_s.head.weight"].shape[1]
+    shapes = {n: state_dict[n].shape for n in ("gain.log_gain", "hyper_gain.log_gain", "denoiser.hyper.bias", "lambda_range", "diffusion_config") if n in state_dict}
+    require(len(shapes) == 5, "these are no weights of a diffusion hyperprior; were they trained by another program?")
+    (_, M), (_, N), (width,) = list(shapes.values())[:3]
     steps, linear = state_dict["diffusion_config"].tolist()
-    model = cls(N, M, steps, ",".join(repr(v) for v in state_dict["lambda_range"].tolist()), "linear" if linear else "cosine", len(state_dict["denoiser.embed.weight"]))
-    try: model.load_state_dict(state_dict)
+    model = cls(N, M, steps, ",".join(repr(v) for v in state_dict["lambda_range"].tolist()), "linear" if linear else "cosine", width)
+    try: model.load_state_dict(model.unpacked(state_dict))
     except RuntimeError as e: raise DiffhyperError(f"weights do not fit the architecture (N={N}, M={M}): {str(e).splitlines()[-1].strip()}") from None
     return model
 
-# %% ../nbs/core/40_codec.ipynb #404deb36
-WEIGHTS = Path(find_spec("diffhyper").submodule_search_locations[0]) / "weights"
-PRETRAINED = "diffhyper-v1.safetensors"  # the weights that ship with the package
+@patch
+def packed(self: DiffusionHyperprior) -> dict[str, Tensor]:
+    "The state dictionary with a unit in place of every weight that is the twin's times a unit; the networks then lose what rounding takes."
+    state = self.state_dict()
+    for name, layer, _, _ in self.twin.pairs(self.h_s, self.denoiser):
+        state[f"{name}.weight_unit"] = layer.weight_unit()
+        del state[f"{name}.weight"]
+    return state
 
-
-def read_state_dict(
-    path: str | Path,  # .safetensors, or a checkpoint .pth with an entry "state_dict"
-) -> dict[str, Tensor]:
-    "Tensors of a weights file, half precision widened; raises `DiffhyperError` if it is missing, damaged or would need unpickling."
-    path = Path(path)
-    require(path.is_file(), f"model_path {str(path)!r} does not exist; give 'pretrained', a .safetensors file or a checkpoint .pth")
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-            state = load_file(path)
-        else: state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-    except Exception as e: raise DiffhyperError(f"{path.name} cannot be read as weights ({type(e).__name__}); expected .safetensors, or a checkpoint that training wrote") from e
-    return {k: v.float() if v.dtype == torch.float16 else v for k, v in state.items()}
-
-def load_model(
-    path: str | Path = "pretrained",  # "pretrained", a .safetensors file or a checkpoint (.pth)
-    device: str = "cpu",  # "cpu", "cuda", "auto" ...
-) -> DiffusionHyperprior:  # in eval mode, coder tables built
-    "A model ready to compress."
-    model = DiffusionHyperprior.from_state_dict(read_state_dict(WEIGHTS / PRETRAINED if str(path) == "pretrained" else path))
-    model.update()
-    return model.eval().to(pick_device(device))
-
-# %% ../nbs/core/40_codec.ipynb #3ccb3aeb
-def save_weights(
-    model: DiffusionHyperprior,  # updated
-    path: str | Path,  # .safetensors
-    **metadata: str,  # what the file should say of itself
-):
-    "Write weights in half precision, the coder's tables exactly."
-    from safetensors.torch import save_file
-    require(model.twin.ready, "build the coder's tables first: model.update()")
-    exact = lambda name: name.startswith(("entropy_bottleneck.", "gaussian_conditional.", "lambda_range")) or name.endswith(".unit")
-    state = {k: (v.half() if v.dtype == torch.float32 and not exact(k) else v).contiguous() for k, v in model.state_dict().items()}
-    with replacing(path) as t: save_file(state, t, metadata=metadata)
-
-# %% ../nbs/core/40_codec.ipynb #f020b167
-COMPRESSAI_LAMBDAS = (0.0018, 0.0035, 0.0067, 0.0130, 0.0250, 0.0483, 0.0932, 0.1800)  # of its MSE models, quality 1 to 8 (CompressAI's documentation)
-
-
-def zoo_model(
-    quality: int,  # 1 to 8, as in CompressAI's zoo
-    metric: str = "mse",  # the only one
-    pretrained: bool = False,  # the shipped weights, at the rate nearest to that lambda
-    progress: bool = True,  # unused, nothing is downloaded
-    **kwargs,  # of DiffusionHyperprior
-) -> DiffusionHyperprior:
-    "A model with the signature of CompressAI's zoo, trained for one rate unless pretrained."
-    require(metric == "mse" and quality in range(1, 9), f"metric is {metric!r} and quality {quality!r}; choose mse and 1 to 8")
-    lam = 1 / (65025 * COMPRESSAI_LAMBDAS[quality - 1])
-    if not pretrained: return create_diffusion_hyperprior_model(lambda_rate=lam, **kwargs)
-    model = create_diffusion_hyperprior_model(pretrained=True, **kwargs)
-    lo, hi = model.lambda_range.tolist()
-    model.default_quality = min(1.0, max(0.0, math.log(hi / lam) / math.log(hi / lo)))
-    return model
-
-
-def add_to_zoo():
-    "Enter the model into the tables of CompressAI's zoo; done when this module is imported."
-    import compressai.zoo
-    from compressai.zoo import image
-
-    image.model_architectures["diffusion-hyperprior"] = DiffusionHyperprior
-    compressai.zoo.image_models["diffusion-hyperprior"] = zoo_model
-
-
-add_to_zoo()
+@patch
+def unpacked(self: DiffusionHyperprior, state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
+    "The whole state dictionary from a packed one; one that is whole already stays as it is."
+    state, names = dict(state_dict), {id(m): n for n, m in self.named_modules()}
+    for name, layer, twin, arrange in self.twin.pairs(self.h_s, self.denoiser):
+        integers, unit = state.get(f"{names[id(twin)]}.weight"), state.pop(f"{name}.weight_unit", None)
+        if unit is not None and integers is not None and integers.shape == twin.weight.shape: state[f"{name}.weight"] = real_weight(layer, integers, arrange, unit)
+    return state

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SAMPLES', 'Picture', 'eight_bits', 'to_colours', 'upright', 'take_apart', 'read_picture', 'read_image', 'to_tensor',
-           'to_image', 'sample_paths', 'list_images', 'usable_images', 'CropDataset']
+           'to_bytes', 'to_image', 'sample_paths', 'list_images', 'usable_images', 'CropDataset']
 
 # %% ../nbs/core/10_data.ipynb #6c07531e
 import io
@@ -119,15 +119,23 @@ def to_tensor(
     image: Image.Image,  # mode RGB
 ) -> Tensor:  # (1, 3, H, W) in [0, 1], float32
     "A picture as a batch of one."
-    return torch.from_numpy(np.array(image, dtype=np.uint8)).permute(2, 0, 1)[None].float() / 255
+    return to_bytes(image).float() / 255
+
+
+def to_bytes(
+    image: Image.Image,  # mode RGB
+) -> Tensor:  # (1, 3, H, W) uint8, 0 to 255
+    "A picture as it is stored, a quarter of the memory of `to_tensor`."
+    return torch.from_numpy(np.array(image, dtype=np.uint8)).permute(2, 0, 1)[None]
 
 
 def to_image(
-    x: Tensor,  # (1, 3, H, W) or (3, H, W), nominally in [0, 1]
+    x: Tensor,  # (1, 3, H, W) or (3, H, W), nominally in [0, 1], or uint8
 ) -> Image.Image:  # mode RGB, clamped and rounded to 8 bits
     "Round to 8 bits: what a file would hold, and what PSNR is measured on."
-    x = x.detach().reshape(x.shape[-3:]).float().clamp(0, 1)
-    return Image.fromarray((x * 255).round().byte().permute(1, 2, 0).cpu().numpy())
+    x = x.detach().reshape(x.shape[-3:])
+    if x.dtype != torch.uint8: x = (x.float().clamp(0, 1) * 255).round().byte()
+    return Image.fromarray(x.permute(1, 2, 0).cpu().numpy())
 
 # %% ../nbs/core/10_data.ipynb #606321fd
 SAMPLES = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png", "hubble_deep_field.jpg")

@@ -31,7 +31,7 @@ from tqdm.auto import tqdm
 
 from . import __version__
 from .bitstream import compress_image, decompress_image
-from .codec import load_model
+from .loading import load_model
 from .config import DiffhyperError, EvaluateConfig, anchor_list, quality_list, require
 from .data import list_images, read_image, to_tensor, usable_images
 from .ops import replacing

@@ -5,15 +5,15 @@
 # %% auto #0
 __all__ = ['DIRECT', 'SHIFT', 'FLOAT32_LIMIT', 'FLOAT64_LIMIT', 'FRACTION', 'SUBLEVELS', 'MAX_LOG', 'LOG_UNIT', 'WHITE',
            'WHITE_MAX', 'HYPER_FRACTION', 'MEAN_FRACTION', 'RESIDUAL', 'LEVELS', 'CONDITION_BITS', 'MARGIN',
-           'exact_conv', 'rescale', 'IntegerConv', 'integer_weight', 'phases', 'bound_table', 'look_up', 'scale_tables',
-           'leaky', 'IntegerHyperprior', 'IntegerHyperSynthesis', 'wide', 'IntegerCondition', 'IntegerDenoiser',
-           'IntegerEntropyModel']
+           'exact_conv', 'rescale', 'IntegerConv', 'integer_weight', 'phases', 'same', 'folded', 'spread',
+           'bound_table', 'look_up', 'scale_tables', 'leaky', 'IntegerHyperprior', 'IntegerHyperSynthesis', 'wide',
+           'IntegerCondition', 'IntegerDenoiser', 'IntegerEntropyModel', 'real_weight']
 
 # %% ../nbs/core/39_integer.ipynb #f020b167
 import math
 import platform
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -56,11 +56,11 @@ FLOAT32_LIMIT, FLOAT64_LIMIT = 2**24, 2**53
 def rescale(
     total: Tensor,  # integers
     multiplier: Tensor,  # int64, broadcastable to total
-    bias: Tensor,  # int64, likewise
+    bias: Tensor | int = 0,  # int64, likewise
     shift: int = SHIFT,
 ) -> Tensor:  # float64 integers
     "round((total * multiplier + bias) / 2**shift); exact while what is rounded stays below 2**53."
-    return (total.double() * multiplier.double()).add_(bias.double()).mul_(2.0**-shift).round_()
+    return (total.double() * multiplier.double()).add_(bias).mul_(2.0**-shift).round_()
 
 
 class IntegerConv(nn.Module):
@@ -148,6 +148,18 @@ def phases(
                 for j, c in taps[b].items(): out[:, a, b, :, i, j] = w[:, :, r, c]
     return out.flatten(0, 2)
 
+
+def same(w: Tensor) -> Tensor: return w
+
+def folded(w: Tensor) -> Tensor:  # (out, in, 2, 2) of a convolution of stride 2 -> (out, 4 in, 1, 1), after pixel_unshuffle
+    "A convolution of stride 2 as one of stride 1."
+    return w.flatten(1)[..., None, None]
+
+
+def spread(w: Tensor) -> Tensor:  # (out, in, 2, 2) of a transposed convolution of stride 2 -> (4 out, in, 1, 1), for pixel_shuffle
+    "A transposed convolution of stride 2 as one of stride 1."
+    return w.permute(0, 2, 3, 1).flatten(0, 2)[..., None, None]
+
 # %% ../nbs/core/39_integer.ipynb #11d2c4cc
 FRACTION = 256  # means and values of the latent are integers over FRACTION
 SUBLEVELS, MAX_LOG = 16, 16 * (SCALE_LEVELS - 1)  # units per level of the coder's table; the last level
@@ -216,23 +228,33 @@ class IntegerHyperSynthesis(nn.Module):
         self.enter = IntegerConv(N, 4 * N, 2, (0, 1, 0, 1), (-(2**15 - 1), 2**15 - 1), torch.int16)
         self.linear = IntegerConv(linear[0], 16 * linear[1], 1, limits=self.enter.limits, dtype=torch.int16)
         self.up, self.head = IntegerConv(N, 4 * N, 2, (0, 1, 0, 1)), IntegerConv(N, 2 * M, 3, (1, 1, 1, 1))
-        for name, shape, dtype in (("medians", (N, 1, 1), torch.int32), ("inverse_hyper_gain", (LEVELS, N, 1, 1), torch.int32), ("gain", (LEVELS, M, 1, 1), torch.int32),
-                                   ("log_gain", (LEVELS, M, 1, 1), torch.int16), ("bound", bound_table(HYPER_LOG_SCALE_BOUND).shape, torch.int32)):
-            self.register_buffer(name, torch.zeros(shape, dtype=dtype))
+        for name, (shape, dtype) in self.tables().items(): self.register_buffer(name, torch.zeros(shape, dtype=dtype))
 
-    def forward(self, symbols: Tensor, level: Tensor) -> IntegerHyperprior:  # (B, N, h/4, w/4) integers relative to the medians, (B,) 0 to 255
-        "The Gaussian at the end of the diffusion."
-        z = rescale(symbols.double() * 2**12 + self.medians, self.inverse_hyper_gain[level], torch.zeros((), device=level.device), 20).clamp_(*self.enter.limits)
-        v = leaky(F.pixel_shuffle(self.enter(z), 2))
-        features = leaky(F.pixel_shuffle(self.up(v), 2))
-        means, logs = self.head(features).chunk(2, 1)
-        linear = F.pixel_shuffle(self.linear(z[:, :self.linear.weight.shape[1]]), 4)
-        means[:, :linear.shape[1]] += linear
-        means = rescale(means.clamp_(-(2**24), 2**24), self.gain[level], torch.zeros((), device=level.device), 18).clamp_(-(2**22), 2**22)
-        logs = (look_up(self.bound, logs) + self.log_gain[level]).clamp_(0, MAX_LOG)
-        return IntegerHyperprior(means.float(), logs.float(), features)
+    def tables(self) -> dict[str, tuple]:  # shape and type
+        "Buffers beside those of the layers."
+        N, M = self.enter.weight.shape[1], len(self.head.weight) // 2
+        return dict(medians=((N, 1, 1), torch.int32), inverse_hyper_gain=((LEVELS, N, 1, 1), torch.int32), gain=((LEVELS, M, 1, 1), torch.int32),
+                    log_gain=((LEVELS, M, 1, 1), torch.int16), bound=(bound_table(HYPER_LOG_SCALE_BOUND).shape, torch.int32))
 
 # %% ../nbs/core/39_integer.ipynb #01b50bb3
+@patch
+def forward(
+    self: IntegerHyperSynthesis,
+    symbols: Tensor,  # (B, N, h/4, w/4) integers relative to the medians
+    level: Tensor,  # (B,) int64, 0 to 255
+) -> IntegerHyperprior:
+    "The Gaussian at the end of the diffusion."
+    z = rescale(symbols.double() * 2**12 + self.medians, self.inverse_hyper_gain[level], 0, 20).clamp_(*self.enter.limits)
+    v = leaky(F.pixel_shuffle(self.enter(z), 2))
+    features = leaky(F.pixel_shuffle(self.up(v), 2))
+    means, logs = self.head(features).chunk(2, 1)
+    linear = F.pixel_shuffle(self.linear(z[:, :self.linear.weight.shape[1]]), 4)
+    means[:, :linear.shape[1]] += linear
+    means = rescale(means.clamp_(-(2**24), 2**24), self.gain[level], 0, 18).clamp_(-(2**22), 2**22)
+    logs = (look_up(self.bound, logs) + self.log_gain[level]).clamp_(0, MAX_LOG)
+    return IntegerHyperprior(means.float(), logs.float(), features)
+
+# %% ../nbs/core/39_integer.ipynb #78b6110e
 def wide(
     weight: Tensor,  # real (out, in, k, k)
 ) -> tuple[Tensor, Tensor]:  # 16-bit integers, unit (out,)
@@ -268,7 +290,7 @@ def make_synthesis(
     w, unit = wide(h_s.shortcut.weight.permute(1, 2, 3, 0).flatten(0, 2)[..., None, None])  # (in, out, 4, 4) -> (16 out, in, 1, 1)
     self.linear.set(w, unit * HYPER_STEP / HYPER_FRACTION, torch.zeros_like(unit), 1 / MEAN_FRACTION)
 
-# %% ../nbs/core/39_integer.ipynb #78b6110e
+# %% ../nbs/core/39_integer.ipynb #09f53dc1
 class IntegerCondition(nn.Module):
     "Quality and coding steps to a bias for every block, in 2**-SHIFT of the unit that follows."
     def __init__(
@@ -289,7 +311,7 @@ class IntegerCondition(nn.Module):
 
 CONDITION_BITS = 10  # the bias of a block is an integer over 2**10 of the unit of its second convolution
 
-# %% ../nbs/core/39_integer.ipynb #09f53dc1
+# %% ../nbs/core/39_integer.ipynb #652fb285
 class IntegerDenoiser(nn.Module):
     "The denoiser in the role *code* on integers, made from the trained one by `make_denoiser`."
     def __init__(
@@ -310,7 +332,7 @@ class IntegerDenoiser(nn.Module):
 
     def narrowed(self, v: Tensor, i: int, layer: IntegerConv) -> Tensor:  # float64 -> float32
         "The residual stream in the unit of a layer's input, clipped to its limits (which makes the ReLU)."
-        return rescale(v, self.narrow[i], torch.zeros((), device=v.device)).clamp_(*layer.limits).float()
+        return rescale(v, self.narrow[i]).clamp_(*layer.limits).float()
 
     def block(self, v: Tensor, i: int, bias: Tensor) -> Tensor:
         hidden = self.inner[i](self.narrowed(v, i, self.inner[i]), bias).clamp_(*UNSIGNED).float()
@@ -327,7 +349,7 @@ class IntegerDenoiser(nn.Module):
         mean, log = self.head(self.narrowed(v, n + 2, self.head)).chunk(2, 1)
         return mean, look_up(self.bound, log)
 
-# %% ../nbs/core/39_integer.ipynb #652fb285
+# %% ../nbs/core/39_integer.ipynb #f52e3d1d
 @patch
 @torch.no_grad()
 def make_condition(
@@ -352,15 +374,15 @@ def make_denoiser(
 ):
     "Fill all integers from the trained network."
     d = denoiser
-    def fill(target, layer, output_unit, input_unit=None, arrange=lambda w: w, repeat=1):
+    def fill(target, layer, output_unit, input_unit=None, arrange=same, repeat=1):
         w, unit = integer_weight(layer)
         target.set(arrange(w), ((layer.unit if input_unit is None else input_unit) * unit).repeat_interleave(repeat), layer.bias.repeat_interleave(repeat), output_unit)
 
     fill(self.embed, d.embed, RESIDUAL)
     fill(self.hyper, d.hyper, RESIDUAL, features_unit)
     for i, b in enumerate(d.blocks): fill(self.inner[i], b.inner, b.outer.unit.double()); fill(self.outer[i], b.outer, RESIDUAL)
-    fill(self.down, d.down, RESIDUAL, arrange=lambda w: w.flatten(1)[..., None, None])
-    fill(self.up, d.up, RESIDUAL, arrange=lambda w: w.permute(0, 2, 3, 1).flatten(0, 2)[..., None, None], repeat=4)
+    fill(self.down, d.down, RESIDUAL, arrange=folded)
+    fill(self.up, d.up, RESIDUAL, arrange=spread, repeat=4)
     M = len(d.head.bias) // 2
     fill(self.head, d.head, torch.tensor([1 / MEAN_FRACTION, LOG_UNIT], dtype=torch.float64, device=d.head.bias.device).repeat_interleave(M))
     self.condition.make_condition(d.condition, torch.stack([b.outer.unit for b in d.blocks]))
@@ -368,7 +390,7 @@ def make_denoiser(
     self.narrow.copy_((RESIDUAL / units * 2**SHIFT).round())
     for name, table in (*scale_tables().items(), ("bound", bound_table(LOG_SCALE_BOUND))): getattr(self, name).copy_(table)
 
-# %% ../nbs/core/39_integer.ipynb #f52e3d1d
+# %% ../nbs/core/39_integer.ipynb #9d5d7565
 MARGIN = 28  # positions that the networks look beyond an element: the denoiser 18, h_s 8, rounded up to a multiple of 4
 
 
@@ -393,13 +415,35 @@ class IntegerEntropyModel(nn.Module):
         for name, layer in self.named_modules():
             if isinstance(layer, IntegerConv): layer.check(name, bias if ".inner." in name else 0)
 
+    def pairs(self, h_s: HyperSynthesis, denoiser: Denoiser) -> Iterator[tuple[str, RoundedLayer, IntegerConv, Callable[[Tensor], Tensor]]]:
+        "Name of a rounded layer, the layer, its twin, and how the twin arranges its weights."
+        s, d, t = self.h_s, self.denoiser, denoiser
+        yield from (("h_s.net.2", h_s.net[2], s.up, phases), ("h_s.head", h_s.head, s.head, same))
+        for n in ("embed", "hyper", "head"): yield f"denoiser.{n}", getattr(t, n), getattr(d, n), same
+        yield from (("denoiser.down", t.down, d.down, folded), ("denoiser.up", t.up, d.up, spread))
+        for i, b in enumerate(t.blocks): yield from ((f"denoiser.blocks.{i}.inner", b.inner, d.inner[i], same), (f"denoiser.blocks.{i}.outer", b.outer, d.outer[i], same))
+
     def fingerprint(self, *more: Tensor) -> int:  # 32 bits
         "CRC-32 of all integers, and of further tables that the coder uses."
         crc = 0
         for v in (*self.state_dict().values(), *more): crc = zlib.crc32(v.detach().cpu().contiguous().numpy().tobytes(), crc)
         return crc
 
-# %% ../nbs/core/39_integer.ipynb #9d5d7565
+# %% ../nbs/core/39_integer.ipynb #c02b4c55
+def real_weight(
+    layer: RoundedLayer,  # for the shape
+    integers: Tensor,  # weights of its twin
+    arrange: Callable[[Tensor], Tensor],  # from `pairs`
+    unit: Tensor,  # (out,)
+) -> Tensor:  # like layer.weight
+    "Weights in floating point from those of the twin."
+    transposed = isinstance(layer, RoundedConvTranspose2d)
+    shape = layer.weight.transpose(0, 1).shape if transposed else layer.weight.shape
+    origin = arrange(torch.arange(1, shape.numel() + 1, dtype=torch.float64).view(shape)).long().flatten()  # 0: a zero that was filled in
+    w = torch.zeros(shape.numel() + 1).scatter_(0, origin, integers.float().flatten())[1:].view(shape) * unit.view(-1, 1, 1, 1)
+    return w.transpose(0, 1).contiguous() if transposed else w
+
+# %% ../nbs/core/39_integer.ipynb #56390014
 @patch
 def hyperprior(
     self: IntegerEntropyModel,
@@ -422,12 +466,12 @@ def gaussians(
     index = lambda logs: ((logs + SUBLEVELS // 2) / SUBLEVELS).floor_().clamp_(0, SCALE_LEVELS - 1).int()
     if coding_steps == 0: return lambda y_hat, decoded: (prior.means / FRACTION, index(prior.logs))
     d, (hyper,) = self.denoiser, in_tiles(lambda v: (self.denoiser.hyper(v).float(),), (prior.features,), 0, (1,), size=size)
-    biases, zero = d.condition(level, coding_steps), torch.zeros((), device=level.device)
+    biases = d.condition(level, coding_steps)
 
     def one(y_hat, decoded, means, logs, hyper):
         entry = logs.long()
-        u = rescale(y_hat * FRACTION - means, d.whiten[entry], zero, 24)
+        u = rescale(y_hat * FRACTION - means, d.whiten[entry], 0, 24)
         mean, log = d(look_up(d.asinh, u).float(), decoded.expand_as(means), hyper, biases)
-        return (rescale(mean.clamp_(-(2**24), 2**24), d.scale[entry], zero, 18).add_(means) / FRACTION).float(), index(logs + log)
+        return (rescale(mean.clamp_(-(2**24), 2**24), d.scale[entry], 0, 18).add_(means) / FRACTION).float(), index(logs + log)
 
     return lambda y_hat, decoded: in_tiles(one, (y_hat, decoded.float(), *prior[:2], hyper), MARGIN, (1,) * 5, (1, 1), size)

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING
 from PIL import Image, ImageFile
 
 from .config import DiffhyperError
-from .container import HEADER_BYTES, MAGIC, MAX_ICC, read_contents, read_header, unpack, unpack_icc
+from .container import HEADER_BYTES, MAGIC, MAX_ICC, read_contents, read_header, unpack, unpack_icc, weights_name
 
 if TYPE_CHECKING: from diffhyper.codec import DiffusionHyperprior
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING: from diffhyper.codec import DiffusionHyperprior
 __all__ = ['set_model', 'get_model', 'as_oserror', 'DhpImageFile', 'save']
 
 # %% ../nbs/core/47_pillow.ipynb #cadaf09d
-_chosen: DiffusionHyperprior | str | Path = "pretrained"
+_chosen: DiffusionHyperprior | str | Path | None = None
 
 
 def set_model(
-    model: DiffusionHyperprior | str | Path = "pretrained",  # or what load_model accepts
+    model: DiffusionHyperprior | str | Path | None = None,  # or what load_model accepts; None: the shipped weights, for a file those that made it
 ):
     "The model of all pictures that are decoded or saved from now on."
     global _chosen
@@ -34,15 +34,17 @@ def set_model(
 
 @cache
 def _load(path: str) -> DiffusionHyperprior:
-    from diffhyper.codec import load_model
+    from diffhyper.loading import load_model
     return load_model(path)
 
 
 def get_model(
     model: DiffusionHyperprior | str | Path | None = None,  # None: the one that was set
+    fingerprint: int | None = None,  # of the file to decode
 ) -> DiffusionHyperprior:
     "A model, loaded once per process."
     model = _chosen if model is None else model
+    if model is None: model = weights_name(fingerprint) or "pretrained"
     return _load(str(model)) if isinstance(model, (str, Path)) else model
 
 # %% ../nbs/core/47_pillow.ipynb #6118de61
@@ -79,7 +81,8 @@ class DhpImageFile(ImageFile.ImageFile):
         from diffhyper.bitstream import decompress_image
         self.fp.seek(0)
         limit = Image.MAX_IMAGE_PIXELS and 2 * Image.MAX_IMAGE_PIXELS
-        with as_oserror(): return decompress_image(get_model(), self.fp.read(), partial=ImageFile.LOAD_TRUNCATED_IMAGES, max_pixels=limit)
+        data = self.fp.read()
+        with as_oserror(): return decompress_image(get_model(fingerprint=read_header(data, None).fingerprint), data, partial=ImageFile.LOAD_TRUNCATED_IMAGES, max_pixels=limit)
 
     def verify(self):
         self.fp.seek(0)

@@ -25,7 +25,8 @@ from torch.utils.data import DataLoader, Subset
 from tqdm.auto import tqdm
 
 from .checkpoint import find_checkpoint, load_checkpoint, numbered_checkpoints, prune_checkpoints, save_checkpoint
-from .codec import DiffusionHyperprior, load_model
+from .codec import DiffusionHyperprior
+from .loading import load_model
 from .config import DiffhyperError, TrainConfig, existing_path, lambda_of_quality, lambda_range, require
 from .data import CropDataset, list_images, read_image, to_image, to_tensor, usable_images
 from .ops import pick_device, replacing, use_autocast
