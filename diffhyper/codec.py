@@ -423,6 +423,7 @@ def decompress(
     x_hat = torch.cat(pictures)[..., :shape[0], :shape[1]]
     return {"x_hat": x_hat if eight_bit else x_hat.clamp(0, 1)}
 
+# %% ../nbs/core/40_codec.ipynb #404deb36
 @patch
 def decode_latent(
     self: DiffusionHyperprior,
@@ -450,7 +451,7 @@ def decode_latent(
     require(same, "the bytes decode to other symbols than were encoded: the file is damaged, was made with other weights, or in floating point on another machine")
     return prior, y_hat, visited
 
-# %% ../nbs/core/40_codec.ipynb #404deb36
+# %% ../nbs/core/40_codec.ipynb #3ccb3aeb
 @patch
 @torch.no_grad()
 def preview(
@@ -475,7 +476,7 @@ def preview(
     x_hat = torch.cat([one(chunks) for chunks in zip(*strings)])[..., :shape[0], :shape[1]]
     return {"x_hat": x_hat if eight_bit else x_hat.clamp(0, 1)}
 
-# %% ../nbs/core/40_codec.ipynb #3ccb3aeb
+# %% ../nbs/core/40_codec.ipynb #f020b167
 TRAINED_STEPS, STEP_ODDS = (1, 2, 4, 8), (0.15, 0.15, 0.4, 0.3)  # how often each number of coding steps is drawn
 RESTORE_SHARE, PREVIEW_SHARE, DENOISING_SHARE = 0.75, 0.25, 0.5  # of the batch
 
@@ -491,7 +492,7 @@ def sample_subset(
     order = torch.stack([partition(*y.shape[1:], int(S)) for S in steps]).to(y.device)
     return steps.to(y.device), order < now.view(-1, 1, 1, 1), order == now.view(-1, 1, 1, 1)
 
-# %% ../nbs/core/40_codec.ipynb #f020b167
+# %% ../nbs/core/40_codec.ipynb #cadaf09d
 @patch
 def training_terms(
     self: DiffusionHyperprior,
@@ -523,7 +524,7 @@ def training_terms(
         denoising=denoising_loss(self.denoiser, Hyperprior(*(v[:d] for v in prior)), y[:d]),
     )
 
-# %% ../nbs/core/40_codec.ipynb #cadaf09d
+# %% ../nbs/core/40_codec.ipynb #6118de61
 @patch(cls_method=True)
 def from_state_dict(
     cls: DiffusionHyperprior,
