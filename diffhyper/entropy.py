@@ -68,7 +68,7 @@ class SymbolCoder:
     def encode(
         self,
         symbols: Tensor,  # integers up to SYMBOL_MAX, any shape; must be 0 where index is `skipped`
-        index: Tensor,  # int32, which table, same shape
+        index: Tensor,  # integers, which table, same shape
     ) -> bytes:
         "Code the symbols in order."
         coded = index != self.skipped
@@ -81,7 +81,7 @@ class SymbolCoder:
         index: Tensor,  # the same index as in `encode`
     ) -> Tensor:  # int32, shape of index
         "Symbols, 0 where index is `skipped`; raises `DiffhyperError` for a string that no encoder made for this index."
-        symbols, coded = torch.zeros_like(index), index != self.skipped
+        symbols, coded = torch.zeros(index.shape, dtype=torch.int32, device=index.device), index != self.skipped
         n, damaged = int(coded.sum()), "the bytes are damaged, or decode differently here"
         require(4 <= len(data) <= SYMBOL_BYTES * (n + 2) and len(data) % 4 == 0 if n else not data, f"a string of {len(data)} bytes does not code {n} symbols; {damaged}")
         if n:

@@ -8,7 +8,7 @@ __all__ = ['ANCHOR_CODERS', 'OURS', 'MEANS', 'Anchor', 'decode_anchor', 'anchor_
            'same_size_batches', 'anchor_rows', 'picture_rows', 'mean_of', 'settings_of', 'curves_of', 'gains_of',
            'mean_gains', 'bd_rates', 'compressai_curve', 'summary_of', 'grid', 'table', 'caption_of',
            'comparison_strip', 'picture_names', 'output_folder', 'middle_of', 'qualities_of', 'rows_of_run',
-           'Evaluation', 'write_summary', 'evaluate']
+           'Evaluation', 'write_summary', 'evaluate', 'TwinRow', 'twin_cost']
 
 # %% ../nbs/core/65_evaluate.ipynb #ab159f81
 import csv
@@ -31,6 +31,7 @@ from tqdm.auto import tqdm
 
 from . import __version__
 from .bitstream import compress_image, decompress_image
+from .codec import DiffusionHyperprior
 from .loading import load_model
 from .config import DiffhyperError, EvaluateConfig, anchor_list, quality_list, require
 from .data import list_images, read_image, to_tensor, usable_images
@@ -513,3 +514,25 @@ def evaluate(
     evaluation = Evaluation(rows, summary_of(rows, config, str(next(model.parameters()).device)), folder)
     write_summary(evaluation)
     return evaluation
+
+# %% ../nbs/core/65_evaluate.ipynb #f020b167
+@dataclass(frozen=True)
+class TwinRow:
+    "Bytes of the strings of one picture, with the integer twin and in floating point."
+    image: str         # name of the picture
+    quality: float     # 0 to 1
+    coding_steps: int  # 0, 1, 2, 4 or 8
+    bytes_integer: int  # without header and framing
+    bytes_float: int   # likewise
+
+def twin_cost(
+    model: DiffusionHyperprior,        # updated, in eval mode
+    images: list[tuple[str, Image.Image]],  # name, picture of mode RGB
+    qualities: tuple[float, ...],      # each in [0, 1]
+    coding_steps: tuple[int, ...],     # each of 0, 1, 2, 4, 8
+) -> Iterator[TwinRow]:
+    "Code every picture both ways."
+    for (name, image), quality, steps in product(images, qualities, coding_steps):
+        sizes = []
+        for model.exact in (False, True): sizes.append(sum(len(c[0]) for c in model.compress(to_tensor(image).to(model.lambda_range.device), quality, steps)['strings']))
+        yield TwinRow(name, quality, steps, sizes[1], sizes[0])

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['DIRECT', 'SHIFT', 'FLOAT32_LIMIT', 'FLOAT64_LIMIT', 'FRACTION', 'SUBLEVELS', 'MAX_LOG', 'LOG_UNIT', 'WHITE',
-           'WHITE_MAX', 'HYPER_FRACTION', 'MEAN_FRACTION', 'RESIDUAL', 'LEVELS', 'CONDITION_BITS', 'MARGIN',
-           'exact_conv', 'rescale', 'IntegerConv', 'integer_weight', 'phases', 'same', 'folded', 'spread',
-           'bound_table', 'look_up', 'scale_tables', 'leaky', 'IntegerHyperprior', 'IntegerHyperSynthesis', 'wide',
-           'IntegerCondition', 'IntegerDenoiser', 'IntegerEntropyModel', 'real_weight']
+           'WHITE_MAX', 'HYPER_FRACTION', 'MEAN_FRACTION', 'RESIDUAL', 'LEVELS', 'CONDITION_BITS', 'HYPER_MARGIN',
+           'DENOISER_MARGIN', 'exact_conv', 'rescale', 'IntegerConv', 'integer_weight', 'phases', 'same', 'folded',
+           'spread', 'bound_table', 'look_up', 'scale_tables', 'leaky', 'IntegerHyperprior', 'IntegerHyperSynthesis',
+           'wide', 'IntegerCondition', 'IntegerDenoiser', 'IntegerEntropyModel', 'real_weight']
 
 # %% ../nbs/core/39_integer.ipynb #f020b167
 import math
@@ -391,7 +391,7 @@ def make_denoiser(
     for name, table in (*scale_tables().items(), ("bound", bound_table(LOG_SCALE_BOUND))): getattr(self, name).copy_(table)
 
 # %% ../nbs/core/39_integer.ipynb #9d5d7565
-MARGIN = 28  # positions that the networks look beyond an element: the denoiser 18, h_s 8, rounded up to a multiple of 4
+HYPER_MARGIN, DENOISER_MARGIN = 8, 20  # positions that h_s and the denoiser look beyond an element: 8 and 18, rounded up to multiples of 4
 
 
 class IntegerEntropyModel(nn.Module):
@@ -452,7 +452,7 @@ def hyperprior(
     size: int | None = None,  # of tiles, as in `in_tiles`
 ) -> IntegerHyperprior:
     "The Gaussian at the end of the diffusion."
-    return IntegerHyperprior(*in_tiles(lambda s: self.h_s(s, level), (symbols,), MARGIN, (0.25,), (1, 1, 1), size))
+    return IntegerHyperprior(*in_tiles(lambda s: self.h_s(s, level), (symbols,), HYPER_MARGIN, (0.25,), (1, 1, 1), size))
 
 @patch
 def gaussians(
@@ -461,9 +461,9 @@ def gaussians(
     level: Tensor,  # (B,) int64
     coding_steps: int,
     size: int | None = None,  # of tiles, as in `in_tiles`
-) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:  # (y_hat (B, M, h, w), decoded) -> mean in quantisation steps, index int32
+) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:  # (y_hat (B, M, h, w), decoded) -> mean in quantisation steps, index uint8
     "The Gaussians of a walk; y_hat and means are multiples of 1/FRACTION, exact in float32."
-    index = lambda logs: ((logs + SUBLEVELS // 2) / SUBLEVELS).floor_().clamp_(0, SCALE_LEVELS - 1).int()
+    index = lambda logs: ((logs + SUBLEVELS // 2) / SUBLEVELS).floor_().clamp_(0, SCALE_LEVELS - 1).byte()
     if coding_steps == 0: return lambda y_hat, decoded: (prior.means / FRACTION, index(prior.logs))
     d, (hyper,) = self.denoiser, in_tiles(lambda v: (self.denoiser.hyper(v).float(),), (prior.features,), 0, (1,), size=size)
     biases = d.condition(level, coding_steps)
@@ -471,7 +471,7 @@ def gaussians(
     def one(y_hat, decoded, means, logs, hyper):
         entry = logs.long()
         u = rescale(y_hat * FRACTION - means, d.whiten[entry], 0, 24)
-        mean, log = d(look_up(d.asinh, u).float(), decoded.expand_as(means), hyper, biases)
+        mean, log = d(look_up(d.asinh, u).float(), decoded.expand_as(means).float(), hyper, biases)
         return (rescale(mean.clamp_(-(2**24), 2**24), d.scale[entry], 0, 18).add_(means) / FRACTION).float(), index(logs + log)
 
-    return lambda y_hat, decoded: in_tiles(one, (y_hat, decoded.float(), *prior[:2], hyper), MARGIN, (1,) * 5, (1, 1), size)
+    return lambda y_hat, decoded: in_tiles(one, (y_hat, decoded, *prior[:2], hyper), DENOISER_MARGIN, (1,) * 5, (1, 1), size)
