@@ -25,6 +25,7 @@ from .config import CODING_STEPS, require
 from .denoiser import DENOISER_BLOCKS, INPUT_UNIT, LOG_SCALE_BOUND, Denoiser
 from .diffusion import Hyperprior
 from .entropy import SCALE_LEVELS, SCALE_MAX, SCALE_MIN
+from .ops import full_precision
 from .rounding import SIGNED, UNSIGNED, RoundedConvTranspose2d, RoundedLayer
 from .tiles import in_tiles
 from .transforms import HYPER_LOG_SCALE_BOUND, HYPER_STEP, GainUnit, HyperSynthesis
@@ -38,10 +39,13 @@ def exact_conv(
     weight: Tensor,  # (out, C, k, k) likewise
 ) -> Tensor:  # (B, out, H-k+1, W-k+1)
     "Convolution of integers as a plain sum of products."
-    k = weight.shape[-1]
-    if DIRECT and x.device.type == "cpu" and x.dtype == torch.float32:
-        with torch.backends.nnpack.flags(enabled=False): return F.conv2d(x, weight)
-    B, C, H, W = x.shape
+    with full_precision(x), torch.backends.nnpack.flags(enabled=False):
+        if DIRECT and x.device.type == "cpu" and x.dtype == torch.float32: return F.conv2d(x, weight)
+        return _shifted_products(x, weight)
+
+
+def _shifted_products(x: Tensor, weight: Tensor) -> Tensor:
+    (B, C, H, W), k = x.shape, weight.shape[-1]
     flat, n = F.pad(x.flatten(2), (0, k - 1)), (H - k + 1) * W  # whole rows; the last k-1 results of each wrap around and are cut off
     shifted = [(weight[:, :, i, j], flat[:, :, i * W + j:i * W + j + n]) for i in range(k) for j in range(k)]
     total = torch.matmul(*shifted[0])
@@ -472,6 +476,6 @@ def gaussians(
         entry = logs.long()
         u = rescale(y_hat * FRACTION - means, d.whiten[entry], 0, 24)
         mean, log = d(look_up(d.asinh, u).float(), decoded.expand_as(means).float(), hyper, biases)
-        return (rescale(mean.clamp_(-(2**24), 2**24), d.scale[entry], 0, 18).add_(means) / FRACTION).float(), index(logs + log)
+        return (rescale(mean.clamp_(-(2**24), 2**24), d.scale[entry], 0, 18).add_(means).clamp_(-(2**22), 2**22) / FRACTION).float(), index(logs + log)
 
     return lambda y_hat, decoded: in_tiles(one, (y_hat, decoded, *prior[:2], hyper), DENOISER_MARGIN, (1,) * 5, (1, 1), size)
