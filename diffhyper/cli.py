@@ -30,6 +30,7 @@ def command(
     def run(argv: list[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.showwarning = show
+            warnings.simplefilter("ignore", FutureWarning)  # of libraries, about their own future
             try: return f(argv) or 0
             except DiffhyperError as e: print(f"{f.__name__}: {e}", file=sys.stderr); return 2
             except KeyboardInterrupt: print(f"{f.__name__}: interrupted", file=sys.stderr); return 130
