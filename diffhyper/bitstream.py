@@ -98,7 +98,7 @@ def decode(
 ) -> Tensor:  # (1, 3, H, W) uint8
     "The picture of all strings, or the posterior mean given those that have arrived."
     header = contents.header
-    head = HEAD.pack(header.quality_level, header.coding_steps, header.symbols_crc)
+    head = HEAD.pack(header.quality_level, header.coding_steps, header.latent_crc)
     strings, shape = [[s] for s in (head, *contents.strings)], (header.height, header.width)
     whole = len(contents.strings) == 1 + max(header.coding_steps, 1)
     decoded = model.decompress(strings, shape, restore, progress, eight_bit=True) if whole else model.preview(strings, shape, eight_bit=True)
@@ -113,7 +113,7 @@ def decompress_image(
     max_pixels: int | None = MAX_PIXELS,  # largest picture; None: no limit
     progress: bool = False,  # show a progress bar for large pictures
 ) -> Image.Image:  # mode L, LA, RGB or RGBA; info holds icc_profile if there is one, and diffhyper: a dict of what was decoded
-    "The picture of a file; raises `DiffhyperError` if the file is damaged, of another model, or decodes to other symbols here."
+    "The picture of a file; raises `DiffhyperError` if the file is damaged, of another model, or decodes to another latent here."
     contents = unpack(data, partial, max_pixels)
     header, arrived = contents.header, contents.arrived
     check_model(model, contents)

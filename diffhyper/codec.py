@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SCALES', 'PICTURE_MARGIN', 'HYPER_MARGIN', 'DENOISER_MARGIN', 'PICTURE_TILE', 'HEAD', 'TRAINED_STEPS', 'STEP_ODDS',
            'RESTORE_SHARE', 'PREVIEW_SHARE', 'DENOISING_SHARE', 'quality_level', 'DiffusionHyperprior', 'quantise',
-           'sample_crops', 'symbols_crc']
+           'sample_crops', 'latent_crc']
 
 # %% ../nbs/core/40_codec.ipynb #b67c9dde
 import math
@@ -27,7 +27,7 @@ from .denoiser import Denoiser
 from .diffusion import Hyperprior, Predict, denoising_loss, partition, predict, predictor, preview_mean, preview_sample, walk
 from .diffusion import restore as restore_latent
 from .entropy import SCALE_MIN, SYMBOL_MAX, SymbolCoder, bits, gaussian_likelihood, scale_index, scale_table
-from .integer import IntegerEntropyModel, real_weight
+from .integer import FRACTION, IntegerEntropyModel, real_weight
 from .ops import full_precision, lower_bound, pad_to_multiple, padded_size, ste_round
 from .rounding import calibration, rounded_layers, rounding_in_place
 from .schedule import DiffusionNoiseScheduler
@@ -325,9 +325,12 @@ def update(
 # %% ../nbs/core/40_codec.ipynb #92ecc600-5
 @patch
 def fingerprint(self: DiffusionHyperprior) -> int:  # 32 bits
-    "CRC-32 of everything that decides how bytes become a latent: the integer twin and the coder's tables."
-    tables = (getattr(m, n) for m in (self.entropy_bottleneck, self.gaussian_conditional) for n in ("_quantized_cdf", "_cdf_length", "_offset"))
-    return self.twin.fingerprint(*tables)
+    "CRC-32 of all that decides how bytes become a latent, the integer twin and the coder's tables: little-endian, in the order of their names."
+    state, crc = self.state_dict(), 0
+    for name in sorted(n for n in state if n.startswith("twin.") or n.endswith(("._quantized_cdf", "._cdf_length", "._offset"))):
+        v = state[name].cpu().numpy()
+        crc = zlib.crc32(v.astype(v.dtype.newbyteorder("<")).tobytes(), crc)
+    return crc
 
 @patch
 def load_state_dict(
@@ -347,15 +350,15 @@ def sample_crops() -> Tensor:  # (6, 3, 256, 256)
     return torch.cat([to_tensor(im.crop((l, t, l + 256, t + 256))) for im, (l, t) in zip(images, boxes)])
 
 # %% ../nbs/core/40_codec.ipynb #92ecc600-7
-HEAD = struct.Struct(">BBI")  # quality level, coding steps, CRC-32 of all symbols of z and y
+HEAD = struct.Struct(">BBI")  # quality level, coding steps, CRC-32 of the latent
 
 
-def symbols_crc(
-    symbols: Tensor,  # integers
-    crc: int = 0,  # of the symbols before
+def latent_crc(
+    values: Tensor,  # integers: of z, or of y in 1/FRACTION
+    crc: int = 0,  # of the values before
 ) -> int:
-    "CRC-32 of symbols as 32-bit little-endian integers, in coding order."
-    return zlib.crc32(symbols.cpu().numpy().astype("<i4").tobytes(), crc)
+    "CRC-32 of values as 32-bit little-endian integers, in coding order."
+    return zlib.crc32(values.cpu().numpy().astype("<i4").tobytes(), crc)
 
 # %% ../nbs/core/40_codec.ipynb #93fa330b
 @patch
@@ -395,15 +398,16 @@ def compress(
 def _compress_one(self: DiffusionHyperprior, x: Tensor, quality: Tensor, coding_steps: int) -> list[bytes]:
     (y, z), (z_coder, y_coder) = self.analyse(x, quality), self.coders()
     z = (z - self.medians()).round().clamp(-SYMBOL_MAX, SYMBOL_MAX)
-    strings, crc = [z_coder.encode(z.cpu(), self.z_index(z.shape[-2:]))], symbols_crc(z.int())
+    strings, crc = [z_coder.encode(z.cpu(), self.z_index(z.shape[-2:]))], latent_crc(z)
     _, gaussians = self.entropy_model(z, quality, coding_steps)
 
     def code(mask, mean, index):
         nonlocal crc
         symbols = quantise(y[:, mask], mean, index)
         strings.append(y_coder.encode(symbols, index))
-        crc = symbols_crc(symbols, crc)
-        return mean + symbols
+        y_hat = mean + symbols
+        crc = latent_crc(y_hat * FRACTION if self.exact else symbols, crc)
+        return y_hat
 
     walk(torch.zeros_like(y), coding_steps, gaussians, code)
     return [HEAD.pack(round(255 * quality.item()), coding_steps, crc), *strings]
@@ -419,7 +423,7 @@ def decompress(
     progress: bool = False,  # show a progress bar where a picture takes several tiles
     eight_bit: bool = False,  # uint8 in place of [0, 1]; saves memory for large pictures
 ) -> dict:  # x_hat (B, 3, H, W) in [0, 1]
-    "Pictures from their bytes; raises `DiffhyperError` when chunks are missing or decode to other symbols than were encoded."
+    "Pictures from their bytes; raises `DiffhyperError` when chunks are missing or decode to another latent than was encoded."
     pictures = []
     for chunks in zip(*strings):
         with self.progress(shape, 1 + any(chunks[0][1:2]) * (len(chunks) - 1) + restore, "decompressing", progress):
@@ -431,30 +435,32 @@ def decompress(
 
 # %% ../nbs/core/40_codec.ipynb #404deb36
 @patch
+@torch.no_grad()
 def decode_latent(
     self: DiffusionHyperprior,
     chunks: tuple[bytes, ...],  # head, z, and the steps that have arrived, of one picture
     shape: tuple[int, int],  # (H, W)
 ) -> tuple[Hyperprior, Tensor, Tensor]:  # prior, y_hat (1, M, h, w), visited (M, h, w)
-    "Decode as many steps as there are chunks; raises `DiffhyperError` if all are there and the symbols are not those that were encoded."
+    "Decode as many steps as there are chunks; raises `DiffhyperError` if all are there and the latent is not the one that was encoded."
     require(len(chunks) >= 2 and len(chunks[0]) == HEAD.size, f"strings must begin with a head of {HEAD.size} bytes and z; pass what compress returned")
     level, coding_steps, expected = HEAD.unpack(chunks[0])
     check_coding_steps(coding_steps)
     (z_coder, y_coder), later, device = self.coders(), iter(chunks[2:]), self.lambda_range.device
     h, w = (s // self.downsampling_factor for s in padded_size(shape, self.downsampling_factor))
     z = z_coder.decode(chunks[1], self.z_index((h, w))).to(device)
-    crc = symbols_crc(z)
+    crc = latent_crc(z)
     prior, gaussians = self.entropy_model(z.float(), torch.tensor([level / 255], device=device), coding_steps)
 
     def code(mask, mean, index):
         nonlocal crc
         symbols = y_coder.decode(next(later), index)
-        crc = symbols_crc(symbols, crc)
-        return mean + symbols
+        y_hat = mean + symbols
+        crc = latent_crc(y_hat * FRACTION if self.exact else symbols, crc)
+        return y_hat
 
     y_hat, visited = walk(torch.zeros(1, self.M, 4 * h, 4 * w, device=device), coding_steps, gaussians, code, min(len(chunks) - 2, max(coding_steps, 1)))
     same = crc == expected or not visited.all()
-    require(same, "the bytes decode to other symbols than were encoded: the file is damaged, was made with other weights, or in floating point on another machine")
+    require(same, "the bytes decode to another latent than was encoded: the file is damaged, was made with other weights, or in floating point on another machine")
     return prior(), y_hat, visited
 
 # %% ../nbs/core/40_codec.ipynb #3ccb3aeb

@@ -53,7 +53,7 @@ class Header:
     quality_level: int  # 0 to 255
     coding_steps: int  # 0, 1, 2, 4 or 8
     fingerprint: int  # of the entropy networks
-    symbols_crc: int  # CRC-32 of the decoded symbols
+    latent_crc: int  # CRC-32 of the decoded latent
     grey: bool = False  # the picture has no colour
     alpha: bool = False  # there is an alpha chunk
     icc: bool = False  # there is an ICC chunk
@@ -68,7 +68,7 @@ class Header:
     def to_bytes(self) -> bytes:
         flags = self.grey | self.alpha << 1 | self.icc << 2
         data = FIXED.pack(MAGIC, VERSION, flags, self.quality_level, self.coding_steps) + varint(self.width) + varint(self.height)
-        data += struct.pack(">II", self.fingerprint, self.symbols_crc)
+        data += struct.pack(">II", self.fingerprint, self.latent_crc)
         return data + zlib.crc32(data).to_bytes(4, "big")
 
 # %% ../nbs/core/43_container.ipynb #ff9fb270

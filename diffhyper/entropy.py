@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SCALE_MIN', 'SCALE_MAX', 'SCALE_LEVELS', 'LIKELIHOOD_MIN', 'SYMBOL_MAX', 'SYMBOL_BYTES', 'gaussian_likelihood',
-           'bits', 'scale_table', 'scale_index', 'SymbolCoder']
+           'bits', 'scale_table', 'scale_index', 'short_string', 'SymbolCoder']
 
 # %% ../nbs/core/25_entropy.ipynb #b67c9dde
 import math
@@ -52,6 +52,30 @@ def scale_index(
     return ((scale.clamp_min(SCALE_MIN).log() - math.log(SCALE_MIN)) / step).round().clamp(0, SCALE_LEVELS - 1).int()
 
 # %% ../nbs/core/25_entropy.ipynb #c4abc2ea
+def short_string(
+    symbols: list[int],
+    index: list[int],  # which table, one per symbol
+    cdfs: list[list[int]],  # tables, as CompressAI passes them
+    lengths: list[int],
+    offsets: list[int],
+) -> bytes:
+    "What CompressAI's `RansEncoder` gives, for strings that it has no room for."
+    entries = []  # (start, width, bits) of every frequency interval
+    for v, i in zip(symbols, index):
+        v, escape = v - offsets[i], lengths[i] - 2
+        entry = v if 0 <= v < escape else escape
+        entries.append((cdfs[i][entry], cdfs[i][entry + 1] - cdfs[i][entry], 16))
+        if entry == escape:
+            raw = -2 * v - 1 if v < 0 else 2 * (v - escape)
+            digits = [raw >> 4 * j & 15 for j in range(-(-raw.bit_length() // 4))]
+            entries += [(d, 1, 4) for d in (len(digits), *digits)]
+    state, words = 1 << 31, []
+    for start, width, n in reversed(entries):
+        if state >= width << 63 - n: words.append(state & 0xFFFFFFFF); state >>= 32
+        state = (state // width << n) + state % width + start
+    return b"".join(w.to_bytes(4, "little") for w in (state & 0xFFFFFFFF, state >> 32, *reversed(words)))
+
+# %% ../nbs/core/25_entropy.ipynb #f020b167
 SYMBOL_MAX, SYMBOL_BYTES = 2**14, 8  # largest magnitude of a symbol, most bytes that one can take
 
 
@@ -72,8 +96,9 @@ class SymbolCoder:
     ) -> bytes:
         "Code the symbols in order."
         coded = index != self.skipped
-        if not coded.any(): return b""
-        return ans.RansEncoder().encode_with_indexes(symbols[coded].int().tolist(), index[coded].tolist(), *self.tables)
+        values, tables = symbols[coded].int().tolist(), index[coded].tolist()
+        if len(values) < 3: return short_string(values, tables, *self.tables) if values else b""
+        return ans.RansEncoder().encode_with_indexes(values, tables, *self.tables)
 
     def decode(
         self,
@@ -83,7 +108,7 @@ class SymbolCoder:
         "Symbols, 0 where index is `skipped`; raises `DiffhyperError` for a string that no encoder made for this index."
         symbols, coded = torch.zeros(index.shape, dtype=torch.int32, device=index.device), index != self.skipped
         n, damaged = int(coded.sum()), "the bytes are damaged, or decode differently here"
-        require(4 <= len(data) <= SYMBOL_BYTES * (n + 2) and len(data) % 4 == 0 if n else not data, f"a string of {len(data)} bytes does not code {n} symbols; {damaged}")
+        require(8 <= len(data) <= SYMBOL_BYTES * (n + 2) and len(data) % 4 == 0 if n else not data, f"a string of {len(data)} bytes does not code {n} symbols; {damaged}")
         if n:
             padded = data + bytes(15 * len(data) + SYMBOL_BYTES * n + 64)  # a decoder that has lost its way reads zeros, not foreign memory
             values = torch.tensor(ans.RansDecoder().decode_with_indexes(padded, index[coded].tolist(), *self.tables), dtype=symbols.dtype)

@@ -12,7 +12,6 @@ __all__ = ['DIRECT', 'SHIFT', 'FLOAT32_LIMIT', 'FLOAT64_LIMIT', 'FRACTION', 'SUB
 # %% ../nbs/core/39_integer.ipynb #f020b167
 import math
 import platform
-import zlib
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -426,12 +425,6 @@ class IntegerEntropyModel(nn.Module):
         for n in ("embed", "hyper", "head"): yield f"denoiser.{n}", getattr(t, n), getattr(d, n), same
         yield from (("denoiser.down", t.down, d.down, folded), ("denoiser.up", t.up, d.up, spread))
         for i, b in enumerate(t.blocks): yield from ((f"denoiser.blocks.{i}.inner", b.inner, d.inner[i], same), (f"denoiser.blocks.{i}.outer", b.outer, d.outer[i], same))
-
-    def fingerprint(self, *more: Tensor) -> int:  # 32 bits
-        "CRC-32 of all integers, and of further tables that the coder uses."
-        crc = 0
-        for v in (*self.state_dict().values(), *more): crc = zlib.crc32(v.detach().cpu().contiguous().numpy().tobytes(), crc)
-        return crc
 
 # %% ../nbs/core/39_integer.ipynb #c02b4c55
 def real_weight(
