@@ -139,7 +139,7 @@ def fit_entropy_bottleneck(
 PICTURE_MARGIN, HYPER_MARGIN, DENOISER_MARGIN = 4, 8, 20  # positions of y that g_a and g_s, h_a, and restore look beyond an element
 PICTURE_TILE = 64  # positions: 1024 pixels; the transforms of the picture take more memory per position than the networks of the latent
 
-
+# %% ../nbs/core/40_codec.ipynb #92ecc600-2
 @patch
 def hyperprior(
     self: DiffusionHyperprior,
@@ -183,7 +183,7 @@ def synthesise(
     "Picture of a latent."
     return self.g_s(y_hat / self.gain(quality), quality).float()
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-2
+# %% ../nbs/core/40_codec.ipynb #88f96629
 @patch
 def entropy_model(
     self: DiffusionHyperprior,
@@ -222,7 +222,7 @@ def calibrate(
     self.denoiser.hyper.unit.copy_(self.h_s.head.unit)  # both see the same features
     self.train(was[0]); self.exact = was[1]
 
-# %% ../nbs/core/40_codec.ipynb #88f96629
+# %% ../nbs/core/40_codec.ipynb #92ecc600-3
 def quantise(
     y: Tensor,  # latent, any shape
     mean: Tensor,  # same shape
@@ -256,7 +256,7 @@ def finish(
     if restore: (y_hat,) = in_tiles(restored, (y_hat, *prior[:3]), DENOISER_MARGIN, (1,) * 4)
     return in_tiles(picture, (y_hat,), PICTURE_MARGIN, (1,), (16,), PICTURE_TILE)[0]
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-3
+# %% ../nbs/core/40_codec.ipynb #92ecc600-4
 @patch
 def forward(
     self: DiffusionHyperprior,
@@ -273,7 +273,7 @@ def forward(
     x_hat = self.finish(prior, y_hat, restore)[..., :x.shape[-2], :x.shape[-1]]
     return {"x_hat": x_hat, "y": y, "z": z, "likelihoods": {"y": y_likelihood, "z": z_likelihood}}
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-4
+# %% ../nbs/core/40_codec.ipynb #19b19313
 @patch
 def _noisy_walk(self: DiffusionHyperprior, y: Tensor, z_hat: Tensor, quality: Tensor, coding_steps: int) -> tuple[Hyperprior, Tensor, Tensor]:
     prior, likelihood = self.hyperprior(z_hat, quality), torch.ones_like(y)
@@ -296,7 +296,7 @@ def _coded_walk(self: DiffusionHyperprior, y: Tensor, z_hat: Tensor, quality: Te
     y_hat, _ = walk(torch.zeros_like(y), coding_steps, gaussians, code)
     return prior(), y_hat, likelihood
 
-# %% ../nbs/core/40_codec.ipynb #19b19313
+# %% ../nbs/core/40_codec.ipynb #92ecc600-5
 @patch
 def coders(self: DiffusionHyperprior) -> tuple[SymbolCoder, SymbolCoder]:
     "The rANS coders of z and of y with this model's tables, made when first used."
@@ -322,7 +322,7 @@ def update(
     self.twin.check()
     return bool(changed or make)
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-5
+# %% ../nbs/core/40_codec.ipynb #92ecc600-6
 @patch
 def fingerprint(self: DiffusionHyperprior) -> int:  # 32 bits
     "CRC-32 of all that decides how bytes become a latent, the integer twin and the coder's tables: little-endian, in the order of their names."
@@ -342,14 +342,14 @@ def load_state_dict(
     self._coders = None
     return CompressionModel.load_state_dict(self, state_dict, strict)
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-6
+# %% ../nbs/core/40_codec.ipynb #92ecc600-7
 def sample_crops() -> Tensor:  # (6, 3, 256, 256)
     "Centre crops of scikit-image's photographs."
     images = [read_image(p) for p in sample_paths()]
     boxes = [[(s - 256) // 2 for s in im.size] for im in images]
     return torch.cat([to_tensor(im.crop((l, t, l + 256, t + 256))) for im, (l, t) in zip(images, boxes)])
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-7
+# %% ../nbs/core/40_codec.ipynb #93fa330b
 HEAD = struct.Struct(">BBI")  # quality level, coding steps, CRC-32 of the latent
 
 
@@ -360,7 +360,7 @@ def latent_crc(
     "CRC-32 of values as 32-bit little-endian integers, in coding order."
     return zlib.crc32(values.cpu().numpy().astype("<i4").tobytes(), crc)
 
-# %% ../nbs/core/40_codec.ipynb #93fa330b
+# %% ../nbs/core/40_codec.ipynb #92ecc600-8
 @patch
 def z_index(self: DiffusionHyperprior, shape: tuple[int, int]) -> Tensor:  # (1, N, *shape) int32
     "The table of every element of z: that of its channel."
@@ -372,7 +372,7 @@ def progress(self: DiffusionHyperprior, shape: tuple[int, int], passes: int, wha
     h, w = (s // 16 for s in padded_size(shape, self.downsampling_factor))
     return tile_progress(tile_count(h, w) * passes + tile_count(h, w, PICTURE_TILE), what, shown)
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-8
+# %% ../nbs/core/40_codec.ipynb #167578af
 @patch
 @torch.no_grad()
 def compress(
@@ -393,7 +393,7 @@ def compress(
             pictures.append(self._compress_one(v, self.quality_tensor(v, quality), coding_steps))
     return {"strings": [list(chunk) for chunk in zip(*pictures)], "shape": tuple(x.shape[-2:])}
 
-# %% ../nbs/core/40_codec.ipynb #167578af
+# %% ../nbs/core/40_codec.ipynb #759497a6
 @patch
 def _compress_one(self: DiffusionHyperprior, x: Tensor, quality: Tensor, coding_steps: int) -> list[bytes]:
     (y, z), (z_coder, y_coder) = self.analyse(x, quality), self.coders()
@@ -412,7 +412,7 @@ def _compress_one(self: DiffusionHyperprior, x: Tensor, quality: Tensor, coding_
     walk(torch.zeros_like(y), coding_steps, gaussians, code)
     return [HEAD.pack(round(255 * quality.item()), coding_steps, crc), *strings]
 
-# %% ../nbs/core/40_codec.ipynb #759497a6
+# %% ../nbs/core/40_codec.ipynb #404deb36
 @patch
 @torch.no_grad()
 def decompress(
@@ -433,7 +433,7 @@ def decompress(
     x_hat = torch.cat(pictures)[..., :shape[0], :shape[1]]
     return {"x_hat": x_hat if eight_bit else x_hat.clamp(0, 1)}
 
-# %% ../nbs/core/40_codec.ipynb #404deb36
+# %% ../nbs/core/40_codec.ipynb #3ccb3aeb
 @patch
 @torch.no_grad()
 def decode_latent(
@@ -463,7 +463,7 @@ def decode_latent(
     require(same, "the bytes decode to another latent than was encoded: the file is damaged, was made with other weights, or in floating point on another machine")
     return prior(), y_hat, visited
 
-# %% ../nbs/core/40_codec.ipynb #3ccb3aeb
+# %% ../nbs/core/40_codec.ipynb #f020b167
 @patch
 @torch.no_grad()
 def preview(
@@ -488,7 +488,7 @@ def preview(
     x_hat = torch.cat([one(chunks) for chunks in zip(*strings)])[..., :shape[0], :shape[1]]
     return {"x_hat": x_hat if eight_bit else x_hat.clamp(0, 1)}
 
-# %% ../nbs/core/40_codec.ipynb #f020b167
+# %% ../nbs/core/40_codec.ipynb #cadaf09d
 TRAINED_STEPS, STEP_ODDS = (1, 2, 4, 8), (0.15, 0.15, 0.4, 0.3)  # how often each number of coding steps is drawn
 RESTORE_SHARE, PREVIEW_SHARE, DENOISING_SHARE = 0.75, 0.25, 0.5  # of the batch
 
@@ -504,7 +504,7 @@ def sample_subset(
     order = torch.stack([partition(*y.shape[1:], int(S)) for S in steps]).to(y.device)
     return steps.to(y.device), order < now.view(-1, 1, 1, 1), order == now.view(-1, 1, 1, 1)
 
-# %% ../nbs/core/40_codec.ipynb #cadaf09d
+# %% ../nbs/core/40_codec.ipynb #6118de61
 @patch
 def training_terms(
     self: DiffusionHyperprior,
@@ -536,7 +536,7 @@ def training_terms(
         denoising=denoising_loss(self.denoiser, Hyperprior(*(v[:d] for v in prior)), y[:d]),
     )
 
-# %% ../nbs/core/40_codec.ipynb #6118de61
+# %% ../nbs/core/40_codec.ipynb #ff9fb270
 @patch(cls_method=True)
 def from_state_dict(
     cls: DiffusionHyperprior,

@@ -44,7 +44,7 @@ def exact_conv(
 
 
 def _shifted_products(x: Tensor, weight: Tensor) -> Tensor:
-    (B, C, H, W), k = x.shape, weight.shape[-1]
+    (B, _, H, W), k = x.shape, weight.shape[-1]
     flat, n = F.pad(x.flatten(2), (0, k - 1)), (H - k + 1) * W  # whole rows; the last k-1 results of each wrap around and are cut off
     shifted = [(weight[:, :, i, j], flat[:, :, i * W + j:i * W + j + n]) for i in range(k) for j in range(k)]
     total = torch.matmul(*shifted[0])
