@@ -109,8 +109,9 @@ def read_picture(
 def read_image(
     path: str | Path,  # any file that Pillow reads
 ) -> Image.Image:  # mode RGB
-    "Read a picture as RGB, for training and evaluation; warns when transparency is lost."
+    "The pixels of a picture as RGB, for training and evaluation, without profile and other metadata; warns when transparency is lost."
     picture = read_picture(path)
+    picture.rgb.info = {}
     if picture.alpha: warnings.warn(f"{Path(path).name}: transparency is dropped", stacklevel=2)
     return picture.rgb
 
