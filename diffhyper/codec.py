@@ -28,7 +28,7 @@ from .diffusion import Hyperprior, Predict, denoising_loss, partition, predict, 
 from .diffusion import restore as restore_latent
 from .entropy import SCALE_MIN, SYMBOL_MAX, SymbolCoder, bits, gaussian_likelihood, scale_index, scale_table
 from .integer import FRACTION, IntegerEntropyModel, real_weight
-from .ops import full_precision, lower_bound, pad_to_multiple, padded_size, ste_round
+from .ops import full_precision, lower_bound, pad_to_multiple, padded_size, ste_round, version
 from .rounding import calibration, rounded_layers, rounding_in_place
 from .schedule import DiffusionNoiseScheduler
 from .tiles import in_tiles, tile_count, tile_progress
@@ -201,6 +201,11 @@ def entropy_model(
     def indexed(y_hat, decoded): mean, scale = gaussians(y_hat, decoded); return mean, scale_index(scale)
     return lambda: prior, indexed
 
+@patch(as_prop=True)
+def calibrated(self: DiffusionHyperprior) -> bool:
+    "Whether the units of the twin's activations are known."
+    return all(layer.unit > 0 for layer in rounded_layers(self.h_s, self.denoiser))
+
 @patch
 def medians(self: DiffusionHyperprior) -> Tensor:  # (1, N, 1, 1)
     "Where the integers of z are counted from."
@@ -300,8 +305,9 @@ def _coded_walk(self: DiffusionHyperprior, y: Tensor, z_hat: Tensor, quality: Te
 @patch
 def coders(self: DiffusionHyperprior) -> tuple[SymbolCoder, SymbolCoder]:
     "The rANS coders of z and of y with this model's tables, made when first used."
-    if self._coders is None: self._coders = SymbolCoder(self.entropy_bottleneck), SymbolCoder(self.gaussian_conditional, skipped=0)
-    return self._coders
+    now = version(*(getattr(m, n) for m in (self.entropy_bottleneck, self.gaussian_conditional) for n in ("_quantized_cdf", "_cdf_length", "_offset")))
+    if self._coders is None or self._coders[0] != now: self._coders = now, (SymbolCoder(self.entropy_bottleneck), SymbolCoder(self.gaussian_conditional, skipped=0))
+    return self._coders[1]
 
 @patch
 def update(
@@ -316,7 +322,7 @@ def update(
     changed = self.gaussian_conditional.update_scale_table(SCALES, force=force)
     changed |= self.entropy_bottleneck.update(force=force, update_quantiles=update_quantiles)
     if make:
-        if not all(layer.unit > 0 for layer in rounded_layers(self.h_s, self.denoiser)): self.calibrate(sample_crops().to(self.lambda_range.device))
+        if not self.calibrated: self.calibrate(sample_crops().to(self.lambda_range.device))
         self.twin.h_s.make_synthesis(self.h_s, self.gain, self.hyper_gain, self.medians().flatten())
         self.twin.denoiser.make_denoiser(self.denoiser, self.h_s.head.unit)
     self.twin.check()
@@ -545,6 +551,8 @@ def from_state_dict(
     "A model of the architecture that the state dictionary tells; raises `DiffhyperError` if it is of another kind."
     shapes = {n: state_dict[n].shape for n in ("gain.log_gain", "hyper_gain.log_gain", "denoiser.hyper.bias", "lambda_range", "diffusion_config") if n in state_dict}
     require(len(shapes) == 5, "these are no weights of a diffusion hyperprior; were they trained by another program?")
+    dimensions = [len(v) for v in shapes.values()] + [shapes["diffusion_config"].numel(), shapes["lambda_range"].numel()]
+    require(dimensions == [2, 2, 1, 1, 1, 2, 2], "these weights of a diffusion hyperprior are damaged: their settings have the wrong shapes")
     (_, M), (_, N), (width,) = list(shapes.values())[:3]
     steps, linear = state_dict["diffusion_config"].tolist()
     model = cls(N, M, steps, ",".join(repr(v) for v in state_dict["lambda_range"].tolist()), "linear" if linear else "cosine", width)

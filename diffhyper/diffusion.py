@@ -22,7 +22,7 @@ from .denoiser import Context, Denoiser
 WALKS = ((0, 3, 1, 2), (3, 0, 2, 1), (1, 2, 0, 3), (2, 1, 3, 0))  # order in which a channel group visits the positions 2 * row + column of the 2x2 grid
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=8)
 def partition(
     M: int,  # channels, a multiple of 8
     height: int,  # of the latent, even

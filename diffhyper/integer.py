@@ -24,12 +24,13 @@ from .config import CODING_STEPS, require
 from .denoiser import DENOISER_BLOCKS, INPUT_UNIT, LOG_SCALE_BOUND, Denoiser
 from .diffusion import Hyperprior
 from .entropy import SCALE_LEVELS, SCALE_MAX, SCALE_MIN
-from .ops import full_precision
+from .ops import full_precision, version
 from .rounding import SIGNED, UNSIGNED, RoundedConvTranspose2d, RoundedLayer
 from .tiles import in_tiles
 from .transforms import HYPER_LOG_SCALE_BOUND, HYPER_STEP, GainUnit, HyperSynthesis
 
 # %% ../nbs/core/39_integer.ipynb #cadaf09d
+torch.backends.nnpack.set_flags(False)  # for the process: switching it around every call would not be safe with threads
 DIRECT = platform.machine() in ("x86_64", "AMD64")  # processors on which F.conv2d in float32 is a direct sum
 
 
@@ -38,7 +39,7 @@ def exact_conv(
     weight: Tensor,  # (out, C, k, k) likewise
 ) -> Tensor:  # (B, out, H-k+1, W-k+1)
     "Convolution of integers as a plain sum of products."
-    with full_precision(x), torch.backends.nnpack.flags(enabled=False):
+    with full_precision(x):
         if DIRECT and x.device.type == "cpu" and x.dtype == torch.float32: return F.conv2d(x, weight)
         return _shifted_products(x, weight)
 
@@ -87,8 +88,8 @@ class IntegerConv(nn.Module):
     def accumulate(self, x: Tensor) -> Tensor:  # (B, inputs, h, w) integers -> (B, outputs, h', w') integers
         "Sum of products."
         dtype = torch.float32 if self.weight.dtype == torch.int8 else torch.float64
-        version = (self.weight.data_ptr(), self.weight._version)
-        if self._cached is None or self._cached[0] != version: self._cached = version, self.weight.to(dtype)
+        now = version(self.weight)
+        if self._cached is None or self._cached[0] != now: self._cached = now, self.weight.to(dtype)
         return exact_conv(F.pad(x.to(dtype), self.padding), self._cached[1])
 
     def forward(self, x: Tensor, more_bias: Tensor | int = 0) -> Tensor:  # (B, inputs, h, w) -> (B, outputs, h', w'), float64
@@ -442,6 +443,7 @@ def real_weight(
 
 # %% ../nbs/core/39_integer.ipynb #56390014
 @patch
+@torch.no_grad()
 def hyperprior(
     self: IntegerEntropyModel,
     symbols: Tensor,  # (B, N, h/4, w/4) integers of z relative to the medians
@@ -452,6 +454,7 @@ def hyperprior(
     return IntegerHyperprior(*in_tiles(lambda s: self.h_s(s, level), (symbols,), HYPER_MARGIN, (0.25,), (1, 1, 1), size))
 
 @patch
+@torch.no_grad()
 def gaussians(
     self: IntegerEntropyModel,
     prior: IntegerHyperprior,
@@ -471,4 +474,4 @@ def gaussians(
         mean, log = d(look_up(d.asinh, u).float(), decoded.expand_as(means).float(), hyper, biases)
         return (rescale(mean.clamp_(-(2**24), 2**24), d.scale[entry], 0, 18).add_(means).clamp_(-(2**22), 2**22) / FRACTION).float(), index(logs + log)
 
-    return lambda y_hat, decoded: in_tiles(one, (y_hat, decoded, *prior[:2], hyper), DENOISER_MARGIN, (1,) * 5, (1, 1), size)
+    return torch.no_grad()(lambda y_hat, decoded: in_tiles(one, (y_hat, decoded, *prior[:2], hyper), DENOISER_MARGIN, (1,) * 5, (1, 1), size))

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ste_round', 'soft_bound', 'lower_bound', 'padded_size', 'pad_to_multiple', 'pick_device', 'use_autocast',
-           'full_precision', 'replacing']
+           'full_precision', 'version', 'replacing']
 
 # %% ../nbs/core/05_ops.ipynb #de2abade
 import os
@@ -86,6 +86,13 @@ def full_precision(
     return torch.autocast(like.device.type, enabled=False)
 
 # %% ../nbs/core/05_ops.ipynb #faec8d4e
+def version(
+    *tensors: Tensor,
+) -> tuple[tuple[int, int], ...]:  # equal as long as nothing was written to them
+    "Where tensors lie and how often they were changed in place; tensors of inference mode do not count that."
+    return tuple((v.data_ptr(), 0 if v.is_inference() else v._version) for v in tensors)
+
+# %% ../nbs/core/05_ops.ipynb #f020b167
 @contextmanager
 def replacing(
     path: str | Path,  # final name

@@ -70,6 +70,7 @@ class DhpImageFile(ImageFile.ImageFile):
 
     def load(self):
         if self.tile:
+            if self.fp is None: raise ValueError("operation on a closed picture")
             image = self._decode()
             self.im, self.tile = image.im, []
             self.info.update(image.info)

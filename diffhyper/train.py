@@ -183,7 +183,8 @@ def train(
     state.model.train()
     began = time.perf_counter()
     for x in loader:
-        if state.step == rounding_start(total_steps, config): state.model.calibrate(first_crops(crops).to(device))
+        late = state.step - rounding_start(total_steps, config)  # a run that was made shorter may be beyond the start and not calibrated yet
+        if late == 0 or late > 0 and not state.model.calibrated: state.model.calibrate(first_crops(crops).to(device))
         torch.manual_seed(config.seed * 1_000_003 + state.step)
         terms, loss, aux, norm = training_step(state, x.to(device, memory_format=torch.channels_last), total_steps)
         m = {k: v.detach().mean().item() for k, v in terms.items()}
