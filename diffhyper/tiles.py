@@ -34,7 +34,7 @@ def tiles_along(
         yield Tile(max(0, first - margin), min(length, last + margin), first, last)
 
 # %% ../nbs/core/08_tiles.ipynb #6118de61
-TILE_SIZE = 96  # positions: 1536 pixels
+TILE_SIZE = 72  # positions: 1152 pixels
 _bar: ContextVar[tqdm | None] = ContextVar("bar", default=None)
 
 
