@@ -30,10 +30,11 @@ LADDER = {
     'schedule': BASE, 'denoiser': BASE | {'schedule'}, 'diffusion': BASE | {'schedule', 'denoiser'},
     'integer': COMPRESSION | DIFFUSION, 'codec': COMPRESSION | DIFFUSION | {'integer'}, 'loading': COMPRESSION | DIFFUSION | {'codec', 'container'},
     'container': {'config'}, 'bitstream': COMPRESSION | DIFFUSION | {'codec', 'loading', 'container'}, 'pillow': CODEC,
-    'checkpoint': CODEC, 'train': CODEC | {'checkpoint'},
-    'metrics': BASE, 'evaluate': CODEC | {'checkpoint', 'metrics'},
+    'baselines': CODEC, 'checkpoint': CODEC, 'train': CODEC | {'baselines', 'checkpoint'},
+    'metrics': BASE, 'evaluate': CODEC | {'baselines', 'checkpoint', 'metrics'},
     'plots': CODEC | {'metrics', 'evaluate'}, 'explore': CODEC | {'checkpoint', 'metrics', 'evaluate', 'plots'},
-    'cli': CODEC | {'checkpoint', 'train', 'metrics', 'evaluate', 'plots', 'explore'},
+    'sweep': {'config', 'ops'},
+    'cli': CODEC | {'sweep', 'checkpoint', 'train', 'metrics', 'evaluate', 'plots', 'explore'},
 }
 
 # The config that each run notebook builds; other notebooks there are asked which one of diffhyper.config they call.

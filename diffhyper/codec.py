@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['SCALES', 'PICTURE_MARGIN', 'HYPER_MARGIN', 'DENOISER_MARGIN', 'PICTURE_TILE', 'HEAD', 'TRAINED_STEPS', 'STEP_ODDS',
-           'RESTORE_SHARE', 'PREVIEW_SHARE', 'DENOISING_SHARE', 'quality_level', 'DiffusionHyperprior', 'quantise',
-           'sample_crops', 'latent_crc']
+           'PREVIEW_SHARE', 'DENOISING_SHARE', 'quality_level', 'DiffusionHyperprior', 'quantise', 'sample_crops',
+           'latent_crc']
 
 # %% ../nbs/core/40_codec.ipynb #b67c9dde
 import math
@@ -21,7 +21,7 @@ from compressai.registry import register_model
 from fastcore.basics import patch
 from torch import Tensor
 
-from .config import CODING_STEPS, DEFAULT_LAMBDA_RATE, DiffhyperError, check_coding_steps, check_quality, lambda_range, require
+from .config import CODING_STEPS, DEFAULT_LAMBDA_RATE, PATTERNS, DiffhyperError, check_coding_steps, check_quality, lambda_range, require
 from .data import read_image, sample_paths, to_tensor
 from .denoiser import Denoiser
 from .diffusion import Hyperprior, Predict, denoising_loss, partition, predict, predictor, preview_mean, preview_sample, walk
@@ -66,6 +66,7 @@ class DiffusionHyperprior(CompressionModel):
         lambda_rate: str | float = DEFAULT_LAMBDA_RATE,  # one number, or "lowest,highest" for one model at every rate
         schedule: str = "cosine",  # or "linear"
         denoiser_channels: int = 128,  # width of the denoiser
+        pattern: str = "quadtree",  # which elements share a coding step; or "grid" or "channels"
     ):
         super().__init__()
         require(M % 8 == 0 and M <= 768, f"M is {M}; it must be a multiple of 8 (the channel groups of the coding steps) and at most 768 (samples of a 16x16 patch)")
@@ -79,8 +80,9 @@ class DiffusionHyperprior(CompressionModel):
         self.denoiser = Denoiser(M, N, denoiser_channels, DiffusionNoiseScheduler(diffusion_steps, schedule=schedule))
         self.twin = IntegerEntropyModel(N, M, denoiser_channels, self.h_s.shortcut.weight.shape[:2])
         self.register_buffer("lambda_range", torch.tensor([lo, hi], dtype=torch.float64))
-        self.register_buffer("diffusion_config", torch.tensor([diffusion_steps, schedule == "linear"], dtype=torch.int32))
-        self.N, self.M, self.default_quality, self._coders, self.exact = N, M, 0.5, None, True  # exact: code with the integer twin; False, in floating point, is for comparison
+        self.register_buffer("diffusion_config", torch.tensor([diffusion_steps, (schedule == "linear") + 2 * PATTERNS.index(pattern)], dtype=torch.int32))
+        self.N, self.M, self.pattern, self.default_quality, self._coders = N, M, pattern, 0.5, None
+        self.exact = True  # code with the integer twin; False, in floating point, is for comparison
         self.set_linear_start(dct_basis(M), 0.3 * torch.arange(1, M + 1) ** -0.6, dct_basis(self.h_a.shortcut.out_channels, self.h_a.shortcut.in_channels, HYPER_BLOCK))
 
     @property
@@ -287,7 +289,7 @@ def _noisy_walk(self: DiffusionHyperprior, y: Tensor, z_hat: Tensor, quality: Te
         values = y[:, mask]
         likelihood = likelihood.masked_scatter(mask, gaussian_likelihood(values + torch.rand_like(values) - 0.5 - mean, scale))
         return mean + ste_round(values - mean)
-    y_hat, _ = walk(torch.zeros_like(y), coding_steps, predictor(self.denoiser, prior, coding_steps), code)
+    y_hat, _ = walk(torch.zeros_like(y), coding_steps, predictor(self.denoiser, prior, coding_steps), code, pattern=self.pattern)
     return prior, y_hat, likelihood
 
 @patch
@@ -298,7 +300,7 @@ def _coded_walk(self: DiffusionHyperprior, y: Tensor, z_hat: Tensor, quality: Te
         symbols = quantise(y[:, mask], mean, index)
         likelihood = likelihood.masked_scatter(mask, torch.where(index > 0, gaussian_likelihood(symbols, SCALES.to(symbols)[index.long()]), 1.0))
         return mean + symbols
-    y_hat, _ = walk(torch.zeros_like(y), coding_steps, gaussians, code)
+    y_hat, _ = walk(torch.zeros_like(y), coding_steps, gaussians, code, pattern=self.pattern)
     return prior(), y_hat, likelihood
 
 # %% ../nbs/core/40_codec.ipynb #92ecc600-5
@@ -415,7 +417,7 @@ def _compress_one(self: DiffusionHyperprior, x: Tensor, quality: Tensor, coding_
         crc = latent_crc(y_hat * FRACTION if self.exact else symbols, crc)
         return y_hat
 
-    walk(torch.zeros_like(y), coding_steps, gaussians, code)
+    walk(torch.zeros_like(y), coding_steps, gaussians, code, pattern=self.pattern)
     return [HEAD.pack(round(255 * quality.item()), coding_steps, crc), *strings]
 
 # %% ../nbs/core/40_codec.ipynb #404deb36
@@ -464,7 +466,7 @@ def decode_latent(
         crc = latent_crc(y_hat * FRACTION if self.exact else symbols, crc)
         return y_hat
 
-    y_hat, visited = walk(torch.zeros(1, self.M, 4 * h, 4 * w, device=device), coding_steps, gaussians, code, min(len(chunks) - 2, max(coding_steps, 1)))
+    y_hat, visited = walk(torch.zeros(1, self.M, 4 * h, 4 * w, device=device), coding_steps, gaussians, code, min(len(chunks) - 2, max(coding_steps, 1)), self.pattern)
     same = crc == expected or not visited.all()
     require(same, "the bytes decode to another latent than was encoded: the file is damaged, was made with other weights, or in floating point on another machine")
     return prior(), y_hat, visited
@@ -496,7 +498,7 @@ def preview(
 
 # %% ../nbs/core/40_codec.ipynb #cadaf09d
 TRAINED_STEPS, STEP_ODDS = (1, 2, 4, 8), (0.15, 0.15, 0.4, 0.3)  # how often each number of coding steps is drawn
-RESTORE_SHARE, PREVIEW_SHARE, DENOISING_SHARE = 0.75, 0.25, 0.5  # of the batch
+PREVIEW_SHARE, DENOISING_SHARE = 0.25, 0.5  # of the batch
 
 
 @patch
@@ -507,7 +509,7 @@ def sample_subset(
     "Draw coding steps and a step for every batch element."
     steps = torch.tensor(TRAINED_STEPS)[torch.multinomial(torch.tensor(STEP_ODDS), len(y), replacement=True)]
     now = (torch.rand(len(y)) * steps).long().to(y.device)
-    order = torch.stack([partition(*y.shape[1:], int(S)) for S in steps]).to(y.device)
+    order = torch.stack([partition(*y.shape[1:], int(S), self.pattern) for S in steps]).to(y.device)
     return steps.to(y.device), order < now.view(-1, 1, 1, 1), order == now.view(-1, 1, 1, 1)
 
 # %% ../nbs/core/40_codec.ipynb #6118de61
@@ -517,6 +519,7 @@ def training_terms(
     x: Tensor,  # (B, 3, H, W) in [0, 1], sides multiples of 64
     quality: Tensor,  # (B,)
     rounding: bool = False,  # with the roundings of the integer twin in place
+    restore_share: float = 0.75,  # of the batch
 ) -> dict[str, Tensor]:  # mse, bpp_y, bpp_z, bpp_hyperprior (B,); preview_mse, denoising: (b,) of the first b elements
     "Terms of the loss per batch element, from one random reverse step each. Draws from the global generator."
     pixels, (y, z) = x.shape[-2] * x.shape[-1], self.analyse(x, quality)
@@ -529,7 +532,7 @@ def training_terms(
     y_bits = -(gaussian_likelihood(noisy - mean, scale).log2() * subset).flatten(1).sum(1) * steps
     y_hat = y + (torch.where(decoded, rounded, mean + (y - mean).round()) - y).detach()
 
-    restored = torch.rand(len(x), 1, 1, 1, device=x.device) < RESTORE_SHARE
+    restored = torch.rand(len(x), 1, 1, 1, device=x.device) < restore_share
     x_hat = self.synthesise(torch.where(restored, restore_latent(self.denoiser, prior, y_hat), y_hat), quality)
     b, d = (math.ceil(len(x) * share) for share in (PREVIEW_SHARE, DENOISING_SHARE))
     first = Hyperprior(*(v[:b] for v in prior))
@@ -554,8 +557,9 @@ def from_state_dict(
     dimensions = [len(v) for v in shapes.values()] + [shapes["diffusion_config"].numel(), shapes["lambda_range"].numel()]
     require(dimensions == [2, 2, 1, 1, 1, 2, 2], "these weights of a diffusion hyperprior are damaged: their settings have the wrong shapes")
     (_, M), (_, N), (width,) = list(shapes.values())[:3]
-    steps, linear = state_dict["diffusion_config"].tolist()
-    model = cls(N, M, steps, ",".join(repr(v) for v in state_dict["lambda_range"].tolist()), "linear" if linear else "cosine", width)
+    steps, kind = state_dict["diffusion_config"].tolist()
+    require(0 <= kind < 2 * len(PATTERNS), f"these weights of a diffusion hyperprior are of a later version or damaged: their schedule and pattern are number {kind}")
+    model = cls(N, M, steps, ",".join(repr(v) for v in state_dict["lambda_range"].tolist()), ("cosine", "linear")[kind % 2], width, PATTERNS[kind // 2])
     try: model.load_state_dict(model.unpacked(state_dict))
     except RuntimeError as e: raise DiffhyperError(f"weights do not fit the architecture (N={N}, M={M}): {str(e).splitlines()[-1].strip()}") from None
     return model

@@ -28,10 +28,13 @@ def partition(
     height: int,  # of the latent, even
     width: int,  # of the latent, even
     coding_steps: int,  # 0, 1, 2, 4 or 8
+    pattern: str = "quadtree",  # or "grid" or "channels"
 ) -> Tensor:  # (M, height, width) uint8, the step in which each element is coded, from 0
     "Assignment of latent elements to reverse steps; all are in step 0 when there is only one."
     steps = check_coding_steps(coding_steps)
-    visit = torch.tensor([[w.index(p) for p in range(4)] for w in WALKS], dtype=torch.uint8)
+    if pattern == "channels": return (torch.arange(M) * max(steps, 1) // M).to(torch.uint8)[:, None, None].repeat(1, height, width)
+    walks = WALKS if pattern == "quadtree" else WALKS[:1] * 4
+    visit = torch.tensor([[w.index(p) for p in range(4)] for w in walks], dtype=torch.uint8)
     channel, grid = torch.arange(M), 2 * (torch.arange(height) % 2)[:, None] + (torch.arange(width) % 2)
     quad = visit[channel % 4][:, grid]
     half = ((channel // 4) % 2).to(torch.uint8)[:, None, None]
@@ -93,9 +96,10 @@ def walk(
     predict: Predict,
     code: Callable[[Tensor, Tensor, Tensor], Tensor],  # (mask (M, h, w) of the subset, mean (B, n), scale (B, n)) -> y_hat of the subset (B, n)
     available: int | None = None,  # stop after so many steps, when no more have arrived; None: visit all
+    pattern: str = "quadtree",  # of the partition
 ) -> tuple[Tensor, Tensor]:  # y_hat (B, M, h, w), zero where not visited; mask (M, h, w) of what was visited
     "Visit the subsets of the partition in order, each under the model that the earlier ones give."
-    steps = partition(*y_hat.shape[1:], coding_steps).to(y_hat.device)
+    steps = partition(*y_hat.shape[1:], coding_steps, pattern).to(y_hat.device)
     count = max(coding_steps, 1) if available is None else available
     for s in range(count):
         mask = steps == s

@@ -6,7 +6,7 @@
 __all__ = ['CALIBRATION_CROPS', 'VALIDATION_QUALITIES', 'VALIDATION_SIDE', 'VALIDATION_PICTURES', 'START_PIXELS', 'total_loss',
            'split_parameters', 'learning_rate', 'rounding_start', 'first_crops', 'lr_factor', 'TrainState',
            'StepRecord', 'training_step', 'train', 'validation_crops', 'validate', 'RunFiles', 'save_samples',
-           'checkpoint', 'prepare', 'fit']
+           'checkpoint', 'architecture', 'prepare', 'fit']
 
 # %% ../nbs/core/55_train.ipynb #37effa9c
 import copy
@@ -25,15 +25,15 @@ from torch.utils.data import DataLoader, Subset
 from tqdm.auto import tqdm
 
 from .checkpoint import find_checkpoint, load_checkpoint, numbered_checkpoints, prune_checkpoints, save_checkpoint
+from .baselines import Baseline, build, load_codec
 from .codec import DiffusionHyperprior
-from .loading import load_model
 from .config import DiffhyperError, TrainConfig, existing_path, lambda_of_quality, lambda_range, require
 from .data import CropDataset, list_images, read_image, to_image, to_tensor, usable_images
 from .ops import pick_device, replacing, use_autocast
 
 # %% ../nbs/core/55_train.ipynb #2441d6be
 def total_loss(
-    terms: dict[str, Tensor],  # from model.training_terms
+    terms: dict[str, Tensor],  # from model.training_terms: per element of the batch, or of its first part
     quality: Tensor,  # (B,)
     config: TrainConfig,
 ) -> Tensor:  # scalar, in bits per pixel at the middle of the range
@@ -41,11 +41,8 @@ def total_loss(
     lo, hi = lambda_range(config.lambda_rate)
     lam = lambda_of_quality(quality, lo, hi)
     scale = 1 / (lam * math.sqrt(lo * hi)).sqrt()
-    rate = terms["bpp_y"] + terms["bpp_z"] + config.hyperprior_weight * terms["bpp_hyperprior"]
-    b, d = len(terms["preview_mse"]), len(terms["denoising"])
-    loss = (scale * (terms["mse"] + lam * rate)).mean()
-    loss = loss + config.preview_weight * (scale[:b] * terms["preview_mse"]).mean()
-    return loss + config.diffusion_weight * (scale[:d] * lam[:d] * terms["denoising"]).mean()
+    weights = dict(mse=1.0, bpp_y=lam, bpp_z=lam, bpp_hyperprior=config.hyperprior_weight * lam, preview_mse=config.preview_weight, denoising=config.diffusion_weight * lam)
+    return sum(((scale * weights[name])[:len(term)] * term).mean() for name, term in terms.items())
 
 # %% ../nbs/core/55_train.ipynb #fe00c97a
 def split_parameters(
@@ -92,7 +89,7 @@ def lr_factor(
     name: str,  # of a parameter
 ) -> float:
     "The learning rate of a parameter relative to that of the networks."
-    if name.startswith("entropy_bottleneck."): return 5.0
+    if "entropy_bottleneck." in name: return 5.0
     return 0.05 if ".shortcut." in name else 1.0
 
 # %% ../nbs/core/55_train.ipynb #6b38c9a9
@@ -100,11 +97,13 @@ class TrainState:
     "Model, averaged model, optimisers and step of a run."
     def __init__(
         self,
-        model: DiffusionHyperprior,
+        model: DiffusionHyperprior | Baseline,
         config: TrainConfig,
     ):
         self.model, self.config, self.step, self.best = model, config, 0, math.inf
         main, aux = split_parameters(model)
+        chosen = {id(p) for n, p in model.named_parameters() if n.startswith(config.train_only)}
+        require(main := [p for p in main if id(p) in chosen], f"train_only is {config.train_only!r}, and no parameter's name begins so; try 'g_s.'")
         factors = {id(p): lr_factor(n) for n, p in model.named_parameters()}
         groups = [dict(params=[p for p in main if factors[id(p)] == f], factor=f) for f in sorted({factors[id(p)] for p in main})]
         self.optimiser, self.aux_optimiser = torch.optim.Adam(groups, config.lr), torch.optim.Adam(aux, config.aux_lr)
@@ -123,8 +122,8 @@ class TrainState:
 
     def load_state_dict(self, state: dict):
         "Continue from a checkpoint; raises `DiffhyperError` if it is of another architecture."
-        differing = [f"{n} is {state['config'].get(n)!r} there and {getattr(self.config, n)!r} here" for n in ("N", "M", "diffusion_steps", "schedule", "denoiser_channels", "lambda_rate")
-                     if state["config"].get(n) != getattr(self.config, n)]
+        differing = [f"{n} is {state['config'].get(n)!r} there and {getattr(self.config, n)!r} here" for n in ("model", "N", "M", "diffusion_steps", "schedule", "denoiser_channels", "pattern", "lambda_rate")
+                     if state["config"].get(n, getattr(TrainConfig, n)) != getattr(self.config, n)]
         require(not differing, f"the checkpoint is of another architecture: {'; '.join(differing)}; pass its values, or start a new run")
         self.model.load_state_dict(state["model"]); self.averaged.load_state_dict(state["state_dict"])
         self.optimiser.load_state_dict(state["optimiser"]); self.aux_optimiser.load_state_dict(state["aux_optimiser"])
@@ -157,7 +156,7 @@ def training_step(
     model, config = state.model, state.config
     quality = torch.rand(len(x), device=x.device) if model.variable_rate else torch.full((len(x),), 0.5, device=x.device)
     amp = torch.autocast(x.device.type, torch.bfloat16) if use_autocast(config.autocast, x.device) else nullcontext()
-    with amp: terms = model.training_terms(x, quality, rounding=state.step >= rounding_start(total_steps, config))
+    with amp: terms = model.training_terms(x, quality, state.step >= rounding_start(total_steps, config), config.restore_share)
     loss, aux = total_loss(terms, quality, config), model.aux_loss()
     if not torch.isfinite(loss): raise DiffhyperError(f"the loss is {loss.item()} at step {state.step + 1}; the last good checkpoint is kept, continue from it with a smaller lr")
     for group in state.optimiser.param_groups: group["lr"] = group["factor"] * learning_rate(state.step, total_steps, config)
@@ -187,7 +186,7 @@ def train(
         if late == 0 or late > 0 and not state.model.calibrated: state.model.calibrate(first_crops(crops).to(device))
         torch.manual_seed(config.seed * 1_000_003 + state.step)
         terms, loss, aux, norm = training_step(state, x.to(device, memory_format=torch.channels_last), total_steps)
-        m = {k: v.detach().mean().item() for k, v in terms.items()}
+        m = dict.fromkeys(("bpp_hyperprior", "preview_mse", "denoising"), math.nan) | {k: v.detach().mean().item() for k, v in terms.items()}
         seconds = time.perf_counter() - began
         yield StepRecord(state.step, loss.item(), m["mse"], m["bpp_y"] + m["bpp_z"], m["bpp_z"], m["bpp_hyperprior"], m["preview_mse"], m["denoising"],
                          aux.item(), norm.item(), learning_rate(state.step - 1, total_steps, config), len(x) / seconds)
@@ -301,6 +300,15 @@ def checkpoint(
     return result
 
 # %% ../nbs/core/55_train.ipynb #3a13796d
+def architecture(
+    model: DiffusionHyperprior | Baseline,
+) -> dict:  # name to value
+    "What two models must share to exchange weights."
+    common = dict(model=type(model).__name__, N=model.N, M=model.M)
+    if isinstance(model, Baseline): return common | dict(name=model.name)
+    return common | dict(denoiser_channels=model.denoiser.embed.out_channels, diffusion_config=model.diffusion_config.tolist())
+
+
 def prepare(
     config: TrainConfig,
     crops: CropDataset,
@@ -308,11 +316,10 @@ def prepare(
     "A new state (KLT of the training pictures, or given weights), or the one to continue from."
     torch.manual_seed(config.seed)
     device, found = pick_device(config.device), find_checkpoint(config.resume, config.output_dir) if config.resume else None
-    model = DiffusionHyperprior(config.N, config.M, config.diffusion_steps, config.lambda_rate, config.schedule, config.denoiser_channels)
-    source = load_model(config.init_weights) if config.init_weights and found is None else None
+    model = build(config)
+    source = load_codec(config.init_weights) if config.init_weights and found is None else None
     if source:
-        kinds = [{k: v.shape for k, v in m.named_parameters()} | {"diffusion_config": m.diffusion_config.tolist()} for m in (source, model)]
-        require(kinds[0] == kinds[1], f"init_weights is of another architecture (N={source.N}, M={source.M}, denoiser_channels={source.denoiser.embed.out_channels}, diffusion_config={kinds[0]['diffusion_config']}); pass its values")
+        require(architecture(source) == architecture(model), f"init_weights is of another architecture ({architecture(source)}); pass its values")
         same_rates = torch.equal(source.lambda_range, model.lambda_range)
         source.lambda_range.copy_(model.lambda_range)
         model = source.train()
