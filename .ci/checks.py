@@ -31,9 +31,9 @@ LADDER = {
     'integer': COMPRESSION | DIFFUSION, 'codec': COMPRESSION | DIFFUSION | {'integer'}, 'loading': COMPRESSION | DIFFUSION | {'codec', 'container'},
     'container': {'config'}, 'bitstream': COMPRESSION | DIFFUSION | {'codec', 'loading', 'container'}, 'pillow': CODEC,
     'checkpoint': CODEC, 'train': CODEC | {'checkpoint'},
-    'metrics': BASE, 'evaluate': CODEC | {'checkpoint', 'metrics'},
-    'plots': CODEC | {'metrics', 'evaluate'}, 'explore': CODEC | {'checkpoint', 'metrics', 'evaluate', 'plots'},
-    'cli': CODEC | {'checkpoint', 'train', 'metrics', 'evaluate', 'plots', 'explore'},
+    'metrics': BASE, 'anchors': BASE, 'evaluate': CODEC | {'checkpoint', 'metrics', 'anchors'},
+    'plots': CODEC | {'metrics', 'anchors', 'evaluate'}, 'explore': CODEC | {'checkpoint', 'metrics', 'anchors', 'evaluate', 'plots'},
+    'cli': CODEC | {'checkpoint', 'train', 'metrics', 'anchors', 'evaluate', 'plots', 'explore'},
 }
 
 # The config that each run notebook builds; other notebooks there are asked which one of diffhyper.config they call.

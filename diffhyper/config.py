@@ -102,7 +102,7 @@ def check_evaluate_config(
     require(c.max_images >= 0, f"max_images is {c.max_images}; 0 means all")
 
 # %% ../nbs/core/00_config.ipynb #051540f2
-ANCHORS = ("jpeg", "webp", "avif", "jpeg2000", "jpeg2000_default")  # Pillow's coders that evaluation can draw beside ours
+ANCHORS = ("jpeg", "webp", "avif", "jpeg2000", "jpeg2000_default", "jpegxl", "x265")  # other people's coders that evaluation can draw beside ours
 
 
 def quality_list(qualities: str | float) -> list[float]:
@@ -171,7 +171,7 @@ class EvaluateConfig:
     qualities: str = "0.1,0.3,0.5,0.7,0.9"  # comma-separated, each in [0, 1]
     coding_steps: int = 4  # reverse steps in which y is coded: 0, 1, 2, 4 or 8
     restore: bool = True  # denoise the quantised latent before synthesis
-    anchors: str = "jpeg,webp"  # comma-separated from jpeg, webp, avif, jpeg2000, jpeg2000_default
+    anchors: str = "jpeg,webp"  # comma-separated from jpeg, webp, avif, jpeg2000, jpeg2000_default, jpegxl, x265
     max_images: int = 0  # evaluate only the first so many pictures; 0 means all
 
     def __post_init__(self):
