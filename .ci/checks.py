@@ -30,11 +30,18 @@ LADDER = {
     'schedule': BASE, 'denoiser': BASE | {'schedule'}, 'diffusion': BASE | {'schedule', 'denoiser'},
     'integer': COMPRESSION | DIFFUSION, 'codec': COMPRESSION | DIFFUSION | {'integer'}, 'loading': COMPRESSION | DIFFUSION | {'codec', 'container'},
     'container': {'config'}, 'bitstream': COMPRESSION | DIFFUSION | {'codec', 'loading', 'container'}, 'pillow': CODEC,
+<<<<<<< HEAD
     'baselines': CODEC, 'checkpoint': CODEC, 'train': CODEC | {'baselines', 'checkpoint'},
     'metrics': BASE, 'evaluate': CODEC | {'baselines', 'checkpoint', 'metrics'},
     'plots': CODEC | {'metrics', 'evaluate'}, 'explore': CODEC | {'checkpoint', 'metrics', 'evaluate', 'plots'},
     'sweep': {'config', 'ops'},
     'cli': CODEC | {'sweep', 'checkpoint', 'train', 'metrics', 'evaluate', 'plots', 'explore'},
+=======
+    'checkpoint': CODEC, 'train': CODEC | {'checkpoint'},
+    'metrics': BASE, 'anchors': BASE, 'evaluate': CODEC | {'checkpoint', 'metrics', 'anchors'},
+    'plots': CODEC | {'metrics', 'anchors', 'evaluate'}, 'explore': CODEC | {'checkpoint', 'metrics', 'anchors', 'evaluate', 'plots'},
+    'cli': CODEC | {'checkpoint', 'train', 'metrics', 'anchors', 'evaluate', 'plots', 'explore'},
+>>>>>>> fdea9adf6243479a38c06e18584cdabde44773b7
 }
 
 # The config that each run notebook builds; other notebooks there are asked which one of diffhyper.config they call.

@@ -20,7 +20,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from .bitstream import compress_image, decompress_image
-from .codec import DiffusionHyperprior, quality_level
+from .codec import DiffusionHyperprior
 from .config import DEFAULT_LAMBDA_RATE, MODELS, TrainConfig, lambda_range, require
 from .data import to_image, to_tensor
 from .entropy import bits, gaussian_likelihood

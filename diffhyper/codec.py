@@ -75,14 +75,12 @@ class DiffusionHyperprior(CompressionModel):
         self.g_a, self.g_s = AnalysisTransform(N, M), SynthesisTransform(N, M)
         self.h_a, self.h_s = HyperAnalysis(N, M), HyperSynthesis(N, M)
         self.gain, self.hyper_gain = GainUnit(M, octaves), GainUnit(N, octaves / 2)
-        self.entropy_bottleneck = EntropyBottleneck(N)
-        self.gaussian_conditional = GaussianConditional(None)
+        self.entropy_bottleneck, self.gaussian_conditional = EntropyBottleneck(N), GaussianConditional(None)
         self.denoiser = Denoiser(M, N, denoiser_channels, DiffusionNoiseScheduler(diffusion_steps, schedule=schedule))
         self.twin = IntegerEntropyModel(N, M, denoiser_channels, self.h_s.shortcut.weight.shape[:2])
         self.register_buffer("lambda_range", torch.tensor([lo, hi], dtype=torch.float64))
         self.register_buffer("diffusion_config", torch.tensor([diffusion_steps, (schedule == "linear") + 2 * PATTERNS.index(pattern)], dtype=torch.int32))
-        self.N, self.M, self.pattern, self.default_quality, self._coders = N, M, pattern, 0.5, None
-        self.exact = True  # code with the integer twin; False, in floating point, is for comparison
+        self.N, self.M, self.pattern, self.default_quality, self._coders, self.exact = N, M, pattern, 0.5, None, True  # exact: code with the integer twin; False, in floating point, is for comparison
         self.set_linear_start(dct_basis(M), 0.3 * torch.arange(1, M + 1) ** -0.6, dct_basis(self.h_a.shortcut.out_channels, self.h_a.shortcut.in_channels, HYPER_BLOCK))
 
     @property

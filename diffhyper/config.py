@@ -102,7 +102,7 @@ def check_evaluate_config(
     require(c.max_images >= 0, f"max_images is {c.max_images}; 0 means all")
 
 # %% ../nbs/core/00_config.ipynb #051540f2
-ANCHORS = ("jpeg", "webp", "avif", "jpeg2000", "jpeg2000_default")  # Pillow's coders that evaluation can draw beside ours
+ANCHORS = ("jpeg", "webp", "avif", "jpeg2000", "jpeg2000_default", "jpegxl", "x265")  # other people's coders that evaluation can draw beside ours
 
 
 def quality_list(qualities: str | float) -> list[float]:
@@ -122,7 +122,7 @@ DEFAULT_LAMBDA_RATE = "0.00015,0.013"  # the range of the shipped weights
 MODELS = ("diffusion-hyperprior", "shortcut-mean-scale", "plain-transforms", "bmshj2018-hyperprior", "mbt2018-mean", "mbt2018")  # what training can build: ours, ours in parts, CompressAI's
 PATTERNS = ("quadtree", "grid", "channels")  # which elements share a coding step
 
-
+# %% ../nbs/core/00_config.ipynb #6b38c9a9
 @dataclass(frozen=True)
 class TrainConfig:
     "Everything that decides a training run; stored in every checkpoint."
@@ -166,7 +166,7 @@ class TrainConfig:
     def __post_init__(self):
         check_train_config(self)
 
-# %% ../nbs/core/00_config.ipynb #6b38c9a9
+# %% ../nbs/core/00_config.ipynb #6b38c9a9-1
 @dataclass(frozen=True)
 class EvaluateConfig:
     "Everything that decides an evaluation; stored beside its rows."
@@ -179,20 +179,20 @@ class EvaluateConfig:
     qualities: str = "0.1,0.3,0.5,0.7,0.9"  # comma-separated, each in [0, 1]
     coding_steps: int = 4  # reverse steps in which y is coded: 0, 1, 2, 4 or 8
     restore: bool = True  # denoise the quantised latent before synthesis
-    anchors: str = "jpeg,webp"  # comma-separated from jpeg, webp, avif, jpeg2000, jpeg2000_default
+    anchors: str = "jpeg,webp"  # comma-separated from jpeg, webp, avif, jpeg2000, jpeg2000_default, jpegxl, x265
     max_images: int = 0  # evaluate only the first so many pictures; 0 means all
 
     def __post_init__(self):
         check_evaluate_config(self)
 
-# %% ../nbs/core/00_config.ipynb #6b38c9a9-1
+# %% ../nbs/core/00_config.ipynb #16b7fe9e
 @dataclass(frozen=True)
 class ReportConfig:
     "Where the report reads its rows and draws its figures."
     data_dir: str = "data"  # folder with kodak/*.csv and training/*.csv
     figures_dir: str = "figures"  # folder for the figures
 
-# %% ../nbs/core/00_config.ipynb #16b7fe9e
+# %% ../nbs/core/00_config.ipynb #e83505de
 def config_from_dict(
     cls,  # TrainConfig or EvaluateConfig
     values: dict,  # field name to value
@@ -209,7 +209,7 @@ def config_from_dict(
         require(ok or numeric_list, f"{name} is {value!r}, a {type(value).__name__}; it must be a {kind.__name__}")
     return cls(**{n: known[n](v) for n, v in values.items()})
 
-# %% ../nbs/core/00_config.ipynb #e83505de
+# %% ../nbs/core/00_config.ipynb #445ad5f7
 def parse_bool(text: str) -> bool:
     "`true`/`false` in the usual spellings; raises `argparse.ArgumentTypeError` otherwise."
     known = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(("false", "0", "no", "off"), False)
@@ -228,7 +228,7 @@ class _Parser(argparse.ArgumentParser):
         if unknown: self.error(f"unexpected argument {unknown[0]!r}")
         return out
 
-# %% ../nbs/core/00_config.ipynb #445ad5f7
+# %% ../nbs/core/00_config.ipynb #7157c1ca
 def command_parser(
     prog: str,  # name of the command
     description: str,
@@ -236,7 +236,7 @@ def command_parser(
     "A parser without abbreviations whose errors are `DiffhyperError`, with the nearest known flag."
     return _Parser(prog=prog, description=description, allow_abbrev=False)
 
-# %% ../nbs/core/00_config.ipynb #7157c1ca
+# %% ../nbs/core/00_config.ipynb #eec6a3e1
 def config_parser(
     cls,  # TrainConfig or EvaluateConfig
     prog: str,  # name of the command
@@ -255,7 +255,7 @@ def parse_config(cls, prog: str, argv: list[str] | None = None):
     "Parse `argv` (default: the process's arguments) into an instance of `cls`."
     return cls(**vars(config_parser(cls, prog).parse_args(argv)))
 
-# %% ../nbs/core/00_config.ipynb #eec6a3e1
+# %% ../nbs/core/00_config.ipynb #f020b167
 def existing_path(
     path: str | Path,  # file or folder
     what: str,  # its role, for the message
