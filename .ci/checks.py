@@ -31,8 +31,14 @@ LADDER = {
     'integer': COMPRESSION | DIFFUSION, 'codec': COMPRESSION | DIFFUSION | {'integer'}, 'loading': COMPRESSION | DIFFUSION | {'codec', 'container'},
     'container': {'config'}, 'bitstream': COMPRESSION | DIFFUSION | {'codec', 'loading', 'container'}, 'pillow': CODEC,
 <<<<<<< HEAD
+<<<<<<< HEAD
     'baselines': CODEC, 'checkpoint': CODEC, 'train': CODEC | {'baselines', 'checkpoint'},
     'metrics': BASE, 'evaluate': CODEC | {'baselines', 'checkpoint', 'metrics'},
+=======
+    'checkpoint': CODEC, 'train': CODEC | {'checkpoint'},
+    'metrics': BASE, 'evaluate': CODEC | {'checkpoint', 'metrics'},
+    'speed': CODEC | {'checkpoint', 'train', 'metrics', 'evaluate'}, 'speed_plots': CODEC | {'evaluate', 'speed'},  # speed joins training and evaluation: it times both
+>>>>>>> 4127348f101667f3ab42bc7abc83d9f2ab0f0881
     'plots': CODEC | {'metrics', 'evaluate'}, 'explore': CODEC | {'checkpoint', 'metrics', 'evaluate', 'plots'},
     'sweep': {'config', 'ops'},
     'cli': CODEC | {'sweep', 'checkpoint', 'train', 'metrics', 'evaluate', 'plots', 'explore'},
@@ -45,7 +51,7 @@ LADDER = {
 }
 
 # The config that each run notebook builds; other notebooks there are asked which one of diffhyper.config they call.
-RUN_CONFIG = {'train': 'TrainConfig', 'evaluate': 'EvaluateConfig', 'report': 'ReportConfig'}
+RUN_CONFIG = {'train': 'TrainConfig', 'evaluate': 'EvaluateConfig', 'report': 'ReportConfig', 'speed': 'SpeedConfig'}
 
 # Directives of nbdev 2.4.14, then those that Quarto reads from a cell; `tst_flags` of settings.ini are added.
 NBDEV_DIRECTIVES = set('default_exp export exports exporti hide hide_line filter_stream exec_doc'.split())
