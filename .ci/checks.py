@@ -24,30 +24,18 @@ MAX_EXPORT_LINES, MAX_OUTPUT_BYTES, MAX_WEIGHT_BYTES = 40, 200_000, 16_000_000
 BASE = {'config', 'ops', 'rounding', 'tiles', 'data'}
 DIFFUSION, COMPRESSION = BASE | {'schedule', 'denoiser', 'diffusion'}, BASE | {'transforms', 'entropy'}
 CODEC = COMPRESSION | DIFFUSION | {'integer', 'codec', 'loading', 'container', 'bitstream'}
+MEASURE = CODEC | {'baselines', 'checkpoint', 'metrics', 'anchors'}
 LADDER = {
     'config': set(), 'ops': {'config'}, 'rounding': {'config', 'ops'}, 'tiles': set(), 'data': {'config', 'ops'},
     'transforms': BASE, 'entropy': BASE | {'transforms'},
     'schedule': BASE, 'denoiser': BASE | {'schedule'}, 'diffusion': BASE | {'schedule', 'denoiser'},
     'integer': COMPRESSION | DIFFUSION, 'codec': COMPRESSION | DIFFUSION | {'integer'}, 'loading': COMPRESSION | DIFFUSION | {'codec', 'container'},
     'container': {'config'}, 'bitstream': COMPRESSION | DIFFUSION | {'codec', 'loading', 'container'}, 'pillow': CODEC,
-<<<<<<< HEAD
-<<<<<<< HEAD
     'baselines': CODEC, 'checkpoint': CODEC, 'train': CODEC | {'baselines', 'checkpoint'},
-    'metrics': BASE, 'evaluate': CODEC | {'baselines', 'checkpoint', 'metrics'},
-=======
-    'checkpoint': CODEC, 'train': CODEC | {'checkpoint'},
-    'metrics': BASE, 'evaluate': CODEC | {'checkpoint', 'metrics'},
-    'speed': CODEC | {'checkpoint', 'train', 'metrics', 'evaluate'}, 'speed_plots': CODEC | {'evaluate', 'speed'},  # speed joins training and evaluation: it times both
->>>>>>> 4127348f101667f3ab42bc7abc83d9f2ab0f0881
-    'plots': CODEC | {'metrics', 'evaluate'}, 'explore': CODEC | {'checkpoint', 'metrics', 'evaluate', 'plots'},
-    'sweep': {'config', 'ops'},
-    'cli': CODEC | {'sweep', 'checkpoint', 'train', 'metrics', 'evaluate', 'plots', 'explore'},
-=======
-    'checkpoint': CODEC, 'train': CODEC | {'checkpoint'},
-    'metrics': BASE, 'anchors': BASE, 'evaluate': CODEC | {'checkpoint', 'metrics', 'anchors'},
-    'plots': CODEC | {'metrics', 'anchors', 'evaluate'}, 'explore': CODEC | {'checkpoint', 'metrics', 'anchors', 'evaluate', 'plots'},
-    'cli': CODEC | {'checkpoint', 'train', 'metrics', 'anchors', 'evaluate', 'plots', 'explore'},
->>>>>>> fdea9adf6243479a38c06e18584cdabde44773b7
+    'metrics': BASE, 'anchors': BASE, 'evaluate': MEASURE,
+    'speed': MEASURE | {'train', 'evaluate'}, 'speed_plots': MEASURE | {'evaluate', 'speed'},  # speed joins training and evaluation: it times both
+    'plots': MEASURE | {'evaluate'}, 'explore': MEASURE | {'evaluate', 'plots'},
+    'sweep': {'config', 'ops'}, 'cli': MEASURE | {'sweep', 'train', 'evaluate', 'plots', 'explore'},
 }
 
 # The config that each run notebook builds; other notebooks there are asked which one of diffhyper.config they call.
