@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['command', 'train_diffusion_hyperprior', 'evaluate_diffusion_hyperprior', 'picture_arguments', 'target_of',
-           'diffhyper_compress', 'diffhyper_decompress', 'diffhyper_info']
+           'diffhyper_compress', 'diffhyper_decompress', 'diffhyper_info', 'diffhyper_sweep']
 
 # %% ../nbs/core/90_cli.ipynb #9e77b374
 import argparse
@@ -126,3 +126,22 @@ def diffhyper_info(argv):
         return 1
     print(f"{a.input}: {describe(contents)}")
     return int(bool(contents.problem))
+
+# %% ../nbs/core/90_cli.ipynb #f020b167-1
+@command
+def diffhyper_sweep(argv):
+    "Execute what is not done of a plan of papermill runs."
+    p = command_parser("diffhyper_sweep", "Execute what is not done of a plan of papermill runs; see nbs/runs/study.yaml for one.")
+    p.add_argument("plan", help="YAML file: stages, each with a notebook, parameters, and runs or a grid")
+    p.add_argument("--root", default="sweep", help="folder of all runs (default: sweep)")
+    p.add_argument("--place", action="append", default=[], metavar="NAME=PATH", help="what {NAME} in the plan stands for; may be given several times")
+    p.add_argument("--only", default="", help="run only those whose stage/name contains this")
+    p.add_argument("--collect", default="", metavar="FOLDER", help="copy rows.csv and curve.csv of every finished run there")
+    a = p.parse_args(argv)
+    for place in a.place: require("=" in place, f"place is {place!r}; give NAME=PATH")
+    from diffhyper.sweep import collect, read_plan, sweep
+    runs = read_plan(a.plan, a.root, **dict(place.split("=", 1) for place in a.place))
+    states = sweep(runs, a.only)
+    for name, state in states.items(): print(f"{name}: {state}")
+    if a.collect: print(f"{a.collect}: {len(collect(runs, a.collect))} files")
+    return int(any(s not in ("done", "skipped") for s in states.values()))

@@ -20,7 +20,7 @@ import time
 import warnings
 from contextlib import nullcontext
 from dataclasses import asdict, astuple, dataclass, fields, replace
-from functools import cache, partial
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Callable, Iterator
@@ -33,9 +33,8 @@ from tqdm.auto import tqdm
 
 from . import __version__
 from .anchors import ANCHOR_CODERS, anchor_coders, match_bytes
-from .bitstream import compress_image, decompress_image
+from .baselines import Baseline, coder_of, load_codec
 from .codec import DiffusionHyperprior
-from .loading import load_model
 from .config import DiffhyperError, EvaluateConfig, anchor_list, quality_list, require
 from .data import list_images, read_image, to_tensor, usable_images
 from .ops import replacing
@@ -159,14 +158,15 @@ def measure(
 # %% ../nbs/core/65_evaluate.ipynb #a420db07
 @torch.no_grad()
 def estimate_bpp(
-    model,              # from `load_model`, in eval mode
+    model,              # from `load_codec`, in eval mode
     images: list,       # pictures of one size, mode RGB
     quality: float,     # 0 to 1
     coding_steps: int,  # reverse steps
 ) -> list:              # bits per pixel of each picture
     "Rates that the likelihoods of `model` promise."
     x = torch.cat([to_tensor(image) for image in images]).to(next(model.parameters()).device)
-    likelihoods = model(x, quality=quality, coding_steps=coding_steps, restore=False)['likelihoods'].values()  # restore changes no rate
+    settings = {} if isinstance(model, Baseline) else dict(coding_steps=coding_steps, restore=False)  # restore changes no rate
+    likelihoods = model(x, quality=quality, **settings)['likelihoods'].values()
     bits = sum(-p.double().log2().flatten(1).sum(1) for p in likelihoods)
     return (bits / x[0, 0].numel()).tolist()
 
@@ -198,7 +198,7 @@ def anchor_rows(
             yield measure(image, lambda im: anchor.encode(im, quality), anchor.decode, folder, image=name, codec=codec, quality=float(quality), matched_to=ours, file=file)
 
 def picture_rows(
-    model,                   # from `load_model`
+    model,                   # from `load_codec`
     config: EvaluateConfig,  # coding_steps, restore
     image: Image.Image,      # original, mode RGB
     name: str,               # of the picture
@@ -208,10 +208,11 @@ def picture_rows(
 ) -> Iterator[tuple]:        # (EvaluationRow, decoded picture)
     "Code one picture with `model` at every quality of `estimates`, then with the anchors."
     targets, steps, restore = {}, config.coding_steps, config.restore
+    facts = dict(codec=model.name) if isinstance(model, Baseline) else dict(codec=OURS, coding_steps=steps, restore=restore)
     for quality, bpp_est in estimates.items():
-        encode, decode = partial(compress_image, model, quality=quality, coding_steps=steps), partial(decompress_image, model, restore=restore)
-        row, decoded = measure(image, encode, decode, folder, str(next(model.parameters()).device), image=name, codec=OURS, quality=quality,
-                               coding_steps=steps, restore=restore, bpp_est=bpp_est, file=f'files/{name}/{OURS}_{quality:g}.dhp')
+        file = f"files/{name}/{facts['codec']}_{quality:g}" + '.dhp' * (facts['codec'] == OURS)
+        row, decoded = measure(image, *coder_of(model, quality, steps, restore), folder, str(next(model.parameters()).device),
+                               image=name, quality=quality, bpp_est=bpp_est, file=file, **facts)
         targets[quality] = row.bytes
         yield row, decoded
     yield from anchor_rows(image, name, anchors, targets, folder)
@@ -246,7 +247,7 @@ def gains_of(
     rows: list,  # of EvaluationRow, of one run
 ) -> list:       # of dicts: image, quality, anchor, bytes_ratio (anchor over ours), psnr_gain_db, ms_ssim_gain_db
     "What ours gains over each anchor that was given its bytes."
-    ours = {(r.image, r.quality): r for r in rows if r.codec == OURS}
+    ours = {(r.image, r.quality): r for r in rows if r.codec not in ANCHOR_CODERS}
     pairs = [(ours[r.image, r.matched_to], r) for r in rows if r.matched_to is not None and (r.image, r.matched_to) in ours]
     db = lambda r: float(ms_ssim_db(r.ms_ssim))
     return [dict(image=o.image, quality=o.quality, anchor=a.codec, bytes_ratio=a.bytes / o.bytes, psnr_gain_db=o.psnr_db - a.psnr_db,
@@ -453,7 +454,7 @@ def qualities_of(
     return list(dict.fromkeys(quality_list(config.qualities))) if model.variable_rate else [0.5]
 
 def rows_of_run(
-    model,                   # from `load_model`
+    model,                   # from `load_codec`
     config: EvaluateConfig,  # everything else
     paths: list,             # picture files
     folder: Path,            # output folder
@@ -474,7 +475,7 @@ class _Samples:
 
     def add(self, row, decoded, image):
         if row.image != self.name: self.save(); self.name, self.strip = row.image, [(f'original\n{image.width} x {image.height}', image)]
-        if (row.quality if row.codec == OURS else row.matched_to) == self.quality: self.strip.append((caption_of(row), decoded))
+        if (row.matched_to if row.codec in ANCHOR_CODERS else row.quality) == self.quality: self.strip.append((caption_of(row), decoded))
 
     def save(self):
         if not self.strip: return
@@ -509,11 +510,11 @@ def evaluate(
     anchors, (paths, skipped) = anchor_coders(config.anchors), usable_images(list_images(config.data_path)[:config.max_images or None])
     for line in skipped: print(f'skipped {line}')
     require(paths, f'no picture of data_path {config.data_path!r} can be read; convert them to PNG or JPEG')
-    model = load_model(config.model_path, device=config.device)
+    model = load_codec(config.model_path, device=config.device)
     folder, qualities = output_folder(config.output_dir), qualities_of(model, config)
     if not model.variable_rate: print('this model was trained for one rate: one setting, quality 0.5, instead of the qualities asked for')
-    warm_up = compress_image(model, read_image(paths[0]).crop((0, 0, 64, 64)), quality=qualities[0], coding_steps=config.coding_steps)
-    decompress_image(model, warm_up, restore=config.restore)  # the first call of a process is slow, and is nobody's time
+    encode, decode = coder_of(model, qualities[0], config.coding_steps, config.restore)
+    decode(encode(read_image(paths[0]).crop((0, 0, 64, 64))))  # the first call of a process is slow, and is nobody's time
     rows, samples = [], _Samples(folder, middle_of(qualities))
     files = len(paths) * (len(qualities) * (1 + len(anchors)) + sum(len(a.qualities) for a in anchors.values()))
     with tqdm(total=files, unit='file', mininterval=1, disable=not progress) as bar:

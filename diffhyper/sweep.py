@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['STAGE_KEYS', 'Run', 'filled', 'grid_runs', 'stage_runs', 'read_plan', 'check_parameters', 'is_done', 'execute',
-           'finished', 'problem_of', 'sweep']
+           'finished', 'problem_of', 'sweep', 'collect']
 
 # %% ../nbs/core/80_sweep.ipynb #f020b167
 import difflib
@@ -160,3 +160,15 @@ def sweep(
                 states[f"{run.stage}/{run.name}"] = problem or "done"
                 bar.update()
     return states
+
+def collect(
+    runs: list[Run],
+    folder: str | Path,  # gets stage/name.rows.csv and the like
+    names: tuple[str, ...] = ("rows.csv", "curve.csv"),  # files of a run that are worth keeping
+) -> list[Path]:  # what was written
+    "Copy small results of the runs that are done to one folder, while others may still run."
+    found = [(r.folder / n, Path(folder) / r.stage / f"{r.name}.{n}") for r in runs if is_done(r) for n in names if (r.folder / n).exists()]
+    for source, target in found:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(target) as temporary: temporary.write_bytes(source.read_bytes())
+    return [target for _, target in found]
