@@ -384,7 +384,6 @@ class Loop:
     model: nn.Module   # in training mode
     step: Callable     # batch -> loss, all updates done
     optimisers: list   # that it uses
-    crops: CropDataset # what it trains on
     state: TrainState | None = None  # ours only
 
 @contextmanager
@@ -414,7 +413,7 @@ def our_loop(
     model = DiffusionHyperprior(config.N, config.M).to(pick_device(config.device)).train()
     state = TrainState(model, settings)
     step = lambda x: training_step(state, x.to(memory_format=torch.channels_last), 10**6)[1]
-    return Loop(OURS, model, step, [state.optimiser, state.aux_optimiser], CropDataset(config.data_path, config.image_size, config.seed), state)
+    return Loop(OURS, model, step, [state.optimiser, state.aux_optimiser], state)
 
 # %% ../nbs/core/67_speed.ipynb #f020b167-18
 def compressai_loop(
@@ -437,7 +436,7 @@ def compressai_loop(
         model.aux_loss().backward()
         optimisers['aux'].step()
         return loss.detach()
-    return Loop(name, model, step, list(optimisers.values()), CropDataset(config.data_path, config.image_size, config.seed, cache_gb=0))
+    return Loop(name, model, step, list(optimisers.values()))
 
 SAME_MODEL = 'CompressAI example, same model'
 
@@ -469,7 +468,9 @@ def training_throughput(
     "Steps of every loop in turn on the same crops, part by part; the first step of each is not recorded."
     loops, rows, device, machine = training_loops(config), [], pick_device(config.device), machine_of(config)
     total = (config.training_rounds + 1) * config.batch_size
-    batches = [iter(DataLoader(Subset(loop.crops, range(total)), config.batch_size)) for loop in loops]
+    crops = CropDataset(config.data_path, config.image_size, config.seed)
+    for i in range(min(total, len(crops))): crops[i]  # decoded now, kept in memory
+    batches = [iter(DataLoader(Subset(crops, range(total)), config.batch_size)) for _ in loops]
     for r, k in tqdm([(r, (k + r) % len(loops)) for r in range(config.training_rounds + 1) for k in range(len(loops))], desc='training', disable=not progress):
         loop, clock = loops[k], PartClock(device)
         with clock.part('data loading'): x = next(batches[k]).to(device)

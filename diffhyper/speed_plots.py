@@ -6,7 +6,6 @@
 __all__ = ['GROWTH_LABELS', 'rate_saved', 'saved_over_time', 'growth_figure', 'training_figure', 'speed_figures']
 
 # %% ../nbs/core/72_speed_plots.ipynb #f020b167
-import math
 from itertools import chain
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from .config import existing_path, require
 from .evaluate import OURS, read_rows
@@ -36,42 +35,48 @@ def rate_saved(
     return pd.DataFrame(found, columns=['quality', 'coding_steps', 'saved_percent', 'pictures'])
 
 # %% ../nbs/core/72_speed_plots.ipynb #f020b167-2
-def _seconds(axis):
+def _plain_ticks(axis, subs=(1,)):
+    "0.1, 1, 10 in place of powers."
+    axis.set_major_locator(LogLocator(subs=subs)); axis.set_minor_formatter(NullFormatter())
     axis.set_major_formatter(FuncFormatter(lambda v, _: f'{v:g}'))
 
-def _marks(ax, times, colour, style, top):
-    "A vertical line per codec, its name along it."
-    for name, seconds in times.items():
-        ax.axvline(seconds, color=colour, linestyle=style, linewidth=1, alpha=0.8, zorder=0)
-        ax.annotate(name, (seconds, top), xycoords=('data', 'axes fraction'), xytext=(-2, -2), textcoords='offset points', rotation=90, ha='right', va='top', fontsize=8, color=colour)
+def _bars(times, column): return [times[column] - times[f'{column}_low'], times[f'{column}_high'] - times[column]]
 
+def _others(ax, times, column, random):
+    "A line of the lower panel per codec that is not ours."
+    for codecs, colour, marker in ((times[~random], 7, 's'), (times[random], 3, 'd')):
+        names = codecs.codec if marker == 's' else codecs.codec + ', ' + codecs.setting
+        ax.errorbar(codecs[column], names, xerr=_bars(codecs, column), color=sns.color_palette('colorblind')[colour], marker=marker, linestyle='', capsize=2)
+    ax.tick_params(axis='y', labelsize=8); ax.margins(y=0.08)
+
+# %% ../nbs/core/72_speed_plots.ipynb #f020b167-3
 def saved_over_time(
-    coding: pd.DataFrame,       # of coding rows
-    rows: list,                 # of EvaluationRow at several coding steps
+    coding: pd.DataFrame,        # of coding rows
+    rows: list,                  # of EvaluationRow at several coding steps
     column: str = 'decode_sec',  # or encode_sec
 ) -> Figure:
-    "Rate that coding steps save over the time that they take."
+    "Rate that coding steps save over the time that they take, and the times of the other codecs."
     require(column in ('decode_sec', 'encode_sec'), f'column is {column!r}; choose decode_sec or encode_sec')
-    times, saved, colours = median_times(coding), rate_saved(rows), sns.color_palette('colorblind')
+    times, saved, colours, first = median_times(coding), rate_saved(rows), sns.color_palette('colorblind'), coding.iloc[0]
     ours = times[times.codec == OURS].assign(coding_steps=lambda t: t.setting.str[2:].astype(int)).set_index('coding_steps').sort_index()
     others = times[times.codec != OURS]
-    random = others.codec.isin(coding[coding.psnr_db.isna()].codec)
-    with sns.axes_style('whitegrid'): fig, ax = plt.subplots(figsize=(7.5, 4.4), layout='constrained')
+    random = others.psnr_db.isna()
+    with sns.axes_style('whitegrid'):
+        fig, (ax, below) = plt.subplots(2, 1, figsize=(7.5, 4 + 0.2 * len(others)), sharex=True, height_ratios=(3.4, 0.4 + 0.2 * len(others)), layout='constrained')
     for (quality, part), colour, marker in zip(saved.groupby('quality'), (colours[0], colours[4], colours[1], colours[2]), 'osD^'):
         at = part.set_index('coding_steps').saved_percent.reindex(ours.index).dropna()
-        t = ours.loc[at.index]
-        ax.errorbar(t[column], at, xerr=[t[column] - t[f'{column}_low'], t[f'{column}_high'] - t[column]], color=colour, marker=marker, capsize=2, label=f'{OURS}, quality {quality:g}')
-        if quality == saved.quality.max(): [ax.annotate(f'S={S}', (x, y), xytext=(5, -11), textcoords='offset points', fontsize=9) for S, x, y in zip(at.index, t[column], at)]
-    _marks(ax, others[~random].set_index('codec')[column], colours[7], ':', 0.99)
-    _marks(ax, (others[random].codec + ' ' + others[random].setting).to_frame('name').assign(seconds=others[column]).set_index('name').seconds, colours[3], '--', 0.99)
-    ax.set(xscale='log', xlabel=f"time to {column[:6]} {coding.width.iloc[0]}x{coding.height.iloc[0]} pixels [s], {coding.threads.iloc[0]} core{'s' * (coding.threads.iloc[0] > 1)}",
-           ylabel='bytes saved against S = 0 [%]', ylim=(-1, 1.75 * saved.saved_percent.max()))
-    _seconds(ax.xaxis)
-    ax.legend(frameon=False, loc='upper left', bbox_to_anchor=(1, 1))
+        ax.errorbar(ours.loc[at.index, column], at, xerr=_bars(ours.loc[at.index], column), color=colour, marker=marker, capsize=2, label=f'{OURS}, quality {quality:g}')
+        if quality == saved.quality.max(): [ax.annotate(f'S={S}', (x, y), xytext=(6, -11), textcoords='offset points', fontsize=9) for S, x, y in zip(at.index, ours.loc[at.index, column], at)]
+    for seconds in others[column][random]: ax.axvline(seconds, color=colours[3], linestyle='--', linewidth=1, zorder=0)
+    _others(below, others, column, random)
+    below.set(xscale='log', xlabel=f"time to {column[:6]} {first.width}x{first.height} pixels [s], {first.threads} core{'s' * (first.threads > 1)}")
+    ax.set(ylabel='bytes saved against S = 0 [%]', ylim=(-1.2, 1.12 * saved.saved_percent.max()))
+    _plain_ticks(below.xaxis)
+    ax.legend(frameon=False, loc='upper left')
     sns.despine(fig); plt.close(fig)
     return fig
 
-# %% ../nbs/core/72_speed_plots.ipynb #f020b167-3
+# %% ../nbs/core/72_speed_plots.ipynb #f020b167-4
 GROWTH_LABELS = dict(seconds='time [s]', extra_mb='memory beyond the model and the input [MB]')
 
 def growth_figure(
@@ -88,13 +93,13 @@ def growth_figure(
             ax.plot(line.index, line, color=colour, marker=marker, linestyle='', label=f'{direction}, exponent {fit.exponent:.2f}')
             ax.plot(line.index, fit.factor * line.index ** fit.exponent, color=colour, linewidth=1)
         ax.set(xscale='log', yscale='log', xlabel='picture [megapixels]', ylabel=GROWTH_LABELS[quantity])
-        _seconds(ax.xaxis); _seconds(ax.yaxis)
+        _plain_ticks(ax.xaxis, (1, 3)); _plain_ticks(ax.yaxis, (1, 3))
         ax.legend(frameon=False)
     fig.suptitle(f"S = {rows.coding_steps.iloc[0]}, {rows.threads.iloc[0]} core{'s' * (rows.threads.iloc[0] > 1)}; the process has {rows.start_mb.min():.0f} MB before", x=0.01, ha='left', size='medium')
     sns.despine(fig); plt.close(fig)
     return fig
 
-# %% ../nbs/core/72_speed_plots.ipynb #f020b167-4
+# %% ../nbs/core/72_speed_plots.ipynb #f020b167-5
 def training_figure(
     training: pd.DataFrame,  # of training rows
 ) -> Figure:
@@ -113,7 +118,7 @@ def training_figure(
     sns.despine(fig, left=True); plt.close(fig)
     return fig
 
-# %% ../nbs/core/72_speed_plots.ipynb #f020b167-5
+# %% ../nbs/core/72_speed_plots.ipynb #f020b167-6
 def speed_figures(
     speed_dir: str | Path,  # folder with coding.csv, growth.csv, training.csv
     kodak_dir: str | Path,  # folder with evaluation rows as CSV, at several coding steps
