@@ -161,6 +161,7 @@ def sweep(
                 bar.update()
     return states
 
+# %% ../nbs/core/80_sweep.ipynb #f020b167-6
 def collect(
     runs: list[Run],
     folder: str | Path,  # gets stage/name.rows.csv and the like
