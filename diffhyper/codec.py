@@ -33,7 +33,7 @@ from .rounding import calibration, rounded_layers, rounding_in_place
 from .schedule import DiffusionNoiseScheduler
 from .tiles import in_tiles, tile_count, tile_progress
 from .transforms import HYPER_BLOCK, AnalysisTransform, GainUnit, HyperAnalysis, HyperSynthesis, SynthesisTransform
-from .transforms import dct_basis, klt_basis, quantisation_step, set_hyper_shortcut, set_shortcut
+from .transforms import dct_basis, klt_basis, patches_of, quantisation_step, set_hyper_shortcut, set_shortcut
 
 # %% ../nbs/core/40_codec.ipynb #ebfa9af8
 SCALES = scale_table()
@@ -109,12 +109,9 @@ def fit_linear_start(
 ):
     "Start the shortcuts as the Karhunen-Loève transform of `crops`."
     x = crops - 0.5
-    patches = x.unfold(2, 16, 16).unfold(3, 16, 16).permute(0, 2, 3, 1, 4, 5).reshape(-1, 3, 16, 16)
-    basis, std = klt_basis(patches, self.M)
+    basis, std = klt_basis(patches_of(x), self.M)
     y = torch.nn.functional.conv2d(x, basis, stride=16)[:, :self.h_a.shortcut.in_channels]
-    b = HYPER_BLOCK
-    blocks = y.unfold(2, b, b).unfold(3, b, b).permute(0, 2, 3, 1, 4, 5).reshape(-1, y.shape[1], b, b)
-    self.set_linear_start(basis, std, klt_basis(blocks, self.h_a.shortcut.out_channels)[0])
+    self.set_linear_start(basis, std, klt_basis(patches_of(y, HYPER_BLOCK), self.h_a.shortcut.out_channels)[0])
 
 # %% ../nbs/core/40_codec.ipynb #92ecc600-1
 @patch

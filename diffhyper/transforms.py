@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['FILTER_GAIN', 'FILTER_SCALE', 'FILTER_BLOCKS', 'SYNTHESIS_SCALE', 'HYPER_BLOCK', 'HYPER_CHANNELS', 'HYPER_COMPONENTS',
-           'HYPER_STEP', 'HYPER_LOG_SCALE_BOUND', 'klt_basis', 'dct_basis', 'quantisation_step', 'GainUnit',
-           'PictureFilter', 'zero_last', 'AnalysisTransform', 'SynthesisTransform', 'set_shortcut', 'HyperAnalysis',
-           'HyperSynthesis', 'set_hyper_shortcut']
+           'HYPER_STEP', 'HYPER_LOG_SCALE_BOUND', 'klt_basis', 'patches_of', 'dct_basis', 'quantisation_step',
+           'GainUnit', 'PictureFilter', 'zero_last', 'AnalysisTransform', 'SynthesisTransform', 'set_shortcut',
+           'HyperAnalysis', 'HyperSynthesis', 'set_hyper_shortcut']
 
 # %% ../nbs/core/20_transforms.ipynb #b67c9dde
 import math
@@ -34,6 +34,14 @@ def klt_basis(
     return basis.float(), variance[order].clamp_min(1e-12).sqrt().float()
 
 # %% ../nbs/core/20_transforms.ipynb #75147c28
+def patches_of(
+    x: Tensor,  # (B, C, H, W), sides multiples of `size`
+    size: int = 16,  # side of a patch
+) -> Tensor:  # (B * H * W / size**2, C, size, size)
+    "A batch cut into patches."
+    return x.unfold(2, size, size).unfold(3, size, size).permute(0, 2, 3, 1, 4, 5).reshape(-1, x.shape[1], size, size)
+
+# %% ../nbs/core/20_transforms.ipynb #8a13573f
 def dct_basis(
     components: int,  # how many leading components
     channels: int = 3,  # colour channels, or channels of y for the hyper shortcut
@@ -50,14 +58,14 @@ def dct_basis(
     c, i, j = (v[:components] for v in torch.unravel_index(cost.flatten().argsort(stable=True), cost.shape))
     return torch.einsum("mc,my,mx->mcyx", colour[c], dct[i], dct[j]).float()
 
-# %% ../nbs/core/20_transforms.ipynb #8a13573f
+# %% ../nbs/core/20_transforms.ipynb #cee25b11
 def quantisation_step(
     lambda_rate: float,  # MSE on [0, 1] per bit per pixel
 ) -> float:  # step in units of x
     "High-rate optimal step of a uniform quantiser of orthonormal 16x16x3 coefficients."
     return math.sqrt(18 * lambda_rate / math.log(2))
 
-# %% ../nbs/core/20_transforms.ipynb #cee25b11
+# %% ../nbs/core/20_transforms.ipynb #4b66b9e8
 class GainUnit(nn.Module):
     "Per-channel gain as a function of quality, (B,) -> (B, channels, 1, 1)."
     def __init__(
@@ -79,7 +87,7 @@ class GainUnit(nn.Module):
 
     def forward(self, quality: Tensor) -> Tensor: return self.log(quality).exp()
 
-# %% ../nbs/core/20_transforms.ipynb #4b66b9e8
+# %% ../nbs/core/20_transforms.ipynb #9bd3cbdb
 FILTER_GAIN, FILTER_SCALE, FILTER_BLOCKS = 4.0, 1 / 16, 3  # on the way in (unit variance), on the way out (small steps of the optimiser), residual blocks
 
 
@@ -115,7 +123,7 @@ def zero_last(
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
 
-# %% ../nbs/core/20_transforms.ipynb #9bd3cbdb
+# %% ../nbs/core/20_transforms.ipynb #7e2c9d64
 class AnalysisTransform(nn.Module):
     "g_a: picture to latent, stride 16: x ─ filter ─ L (16x16 patches) ─ y."
     def __init__(
@@ -131,7 +139,7 @@ class AnalysisTransform(nn.Module):
         v = self.filter(x - 0.5, quality)
         with full_precision(v): return self.shortcut(v)
 
-# %% ../nbs/core/20_transforms.ipynb #7e2c9d64
+# %% ../nbs/core/20_transforms.ipynb #eec96875
 SYNTHESIS_SCALE = 1 / 16  # of the input of L', whose weights are larger by the inverse
 
 
@@ -152,7 +160,7 @@ class SynthesisTransform(nn.Module):
         with full_precision(y_hat): linear = self.shortcut(y_hat * SYNTHESIS_SCALE)
         return self.filter(linear, quality, F.pixel_shuffle(self.features(torch.asinh(y_hat)), 4)) + 0.5
 
-# %% ../nbs/core/20_transforms.ipynb #eec96875
+# %% ../nbs/core/20_transforms.ipynb #63f60f75
 @torch.no_grad()
 def set_shortcut(
     g_a: AnalysisTransform,
@@ -164,7 +172,7 @@ def set_shortcut(
     g_a.shortcut.weight.copy_(basis / step)
     g_s.shortcut.weight.copy_(basis * step / SYNTHESIS_SCALE)
 
-# %% ../nbs/core/20_transforms.ipynb #63f60f75
+# %% ../nbs/core/20_transforms.ipynb #8c163b23
 HYPER_BLOCK, HYPER_CHANNELS, HYPER_COMPONENTS = 4, 16, 32  # side in y, leading channels of y, components: the linear shortcut of z
 HYPER_STEP = 12.0  # quantisation step of the shortcut's components, in units of y
 
@@ -185,7 +193,7 @@ class HyperAnalysis(nn.Module):
         z = self.net(torch.asinh(y))
         return z + F.pad(linear, (0, 0, 0, 0, 0, z.shape[1] - linear.shape[1]))
 
-# %% ../nbs/core/20_transforms.ipynb #8c163b23
+# %% ../nbs/core/20_transforms.ipynb #eec96875-1
 HYPER_LOG_SCALE_BOUND = 8.0  # natural log; scales between 3e-4 and 3e3 in units of y
 
 
@@ -210,7 +218,7 @@ class HyperSynthesis(nn.Module):
         means = means + F.pad(linear, (0, 0, 0, 0, 0, means.shape[1] - linear.shape[1]))
         return means, soft_bound(log_scales, HYPER_LOG_SCALE_BOUND), features
 
-# %% ../nbs/core/20_transforms.ipynb #eec96875-1
+# %% ../nbs/core/20_transforms.ipynb #f020b167
 @torch.no_grad()
 def set_hyper_shortcut(
     h_a: HyperAnalysis,
