@@ -31,13 +31,14 @@ LADDER = {
     'integer': COMPRESSION | DIFFUSION, 'codec': COMPRESSION | DIFFUSION | {'integer'}, 'loading': COMPRESSION | DIFFUSION | {'codec', 'container'},
     'container': {'config'}, 'bitstream': COMPRESSION | DIFFUSION | {'codec', 'loading', 'container'}, 'pillow': CODEC,
     'checkpoint': CODEC, 'train': CODEC | {'checkpoint'},
-    'metrics': BASE, 'evaluate': CODEC | {'checkpoint', 'metrics'},
-    'plots': CODEC | {'metrics', 'evaluate'}, 'explore': CODEC | {'checkpoint', 'metrics', 'evaluate', 'plots'},
+    'metrics': BASE, 'evaluate': CODEC | {'checkpoint', 'metrics'}, 'anatomy': CODEC | {'metrics', 'evaluate'},
+    'plots': CODEC | {'metrics', 'evaluate'}, 'anatomy_plots': CODEC | {'metrics', 'evaluate', 'anatomy', 'plots'},
+    'explore': CODEC | {'checkpoint', 'metrics', 'evaluate', 'plots'},
     'cli': CODEC | {'checkpoint', 'train', 'metrics', 'evaluate', 'plots', 'explore'},
 }
 
 # The config that each run notebook builds; other notebooks there are asked which one of diffhyper.config they call.
-RUN_CONFIG = {'train': 'TrainConfig', 'evaluate': 'EvaluateConfig', 'report': 'ReportConfig'}
+RUN_CONFIG = {'train': 'TrainConfig', 'evaluate': 'EvaluateConfig', 'report': 'ReportConfig', 'anatomy': 'AnatomyConfig'}
 
 # Directives of nbdev 2.4.14, then those that Quarto reads from a cell; `tst_flags` of settings.ini are added.
 NBDEV_DIRECTIVES = set('default_exp export exports exporti hide hide_line filter_stream exec_doc'.split())
