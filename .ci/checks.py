@@ -34,12 +34,13 @@ LADDER = {
     'baselines': CODEC, 'checkpoint': CODEC, 'train': CODEC | {'baselines', 'checkpoint'},
     'metrics': BASE, 'anchors': BASE, 'evaluate': MEASURE,
     'speed': MEASURE | {'train', 'evaluate'}, 'speed_plots': MEASURE | {'evaluate', 'speed'},  # speed joins training and evaluation: it times both
+    'anatomy': MEASURE | {'evaluate'}, 'anatomy_plots': MEASURE | {'evaluate', 'anatomy', 'plots'},
     'plots': MEASURE | {'evaluate'}, 'explore': MEASURE | {'evaluate', 'plots'},
     'sweep': {'config', 'ops'}, 'cli': MEASURE | {'sweep', 'train', 'evaluate', 'plots', 'explore'},
 }
 
 # The config that each run notebook builds; other notebooks there are asked which one of diffhyper.config they call.
-RUN_CONFIG = {'train': 'TrainConfig', 'evaluate': 'EvaluateConfig', 'report': 'ReportConfig', 'speed': 'SpeedConfig'}
+RUN_CONFIG = {'train': 'TrainConfig', 'evaluate': 'EvaluateConfig', 'report': 'ReportConfig', 'speed': 'SpeedConfig', 'anatomy': 'AnatomyConfig'}
 
 # Directives of nbdev 2.4.14, then those that Quarto reads from a cell; `tst_flags` of settings.ini are added.
 NBDEV_DIRECTIVES = set('default_exp export exports exporti hide hide_line filter_stream exec_doc'.split())

@@ -7,8 +7,8 @@ __all__ = ['CODING_STEPS', 'ANCHORS', 'DEFAULT_LAMBDA_RATE', 'HYPERPRIORS', 'MOD
            'SPEED_ANCHORS', 'DiffhyperError', 'require', 'lambda_range', 'lambda_of_quality', 'check_coding_steps',
            'check_quality', 'check_positive', 'check_train_config', 'check_evaluate_config', 'quality_list',
            'anchor_list', 'TrainConfig', 'EvaluateConfig', 'ReportConfig', 'number_list', 'check_speed_config',
-           'SpeedConfig', 'config_from_dict', 'parse_bool', 'command_parser', 'config_parser', 'parse_config',
-           'existing_path']
+           'SpeedConfig', 'sampling_list', 'AnatomyConfig', 'config_from_dict', 'parse_bool', 'command_parser',
+           'config_parser', 'parse_config', 'existing_path']
 
 # %% ../nbs/core/00_config.ipynb #f534a72c
 import argparse
@@ -253,6 +253,38 @@ class SpeedConfig:
         check_speed_config(self)
 
 # %% ../nbs/core/00_config.ipynb #e83505de
+def sampling_list(sampling_steps: str | int) -> list[int]:
+    "Parse comma-separated numbers of DDIM steps; raises `DiffhyperError` if one is no positive whole number."
+    parts = str(sampling_steps).split(",")
+    require(all(p.strip().isdecimal() and int(p) > 0 for p in parts), f"sampling_steps is {sampling_steps!r}; give comma-separated whole numbers such as 1,5,50")
+    return [int(p) for p in parts]
+
+
+@dataclass(frozen=True)
+class AnatomyConfig:
+    "What is looked at inside a model, and on which pictures."
+    model_path: str = "pretrained"  # "pretrained", a .safetensors file or a checkpoint (.pth)
+    data_path: str = "samples"  # folder or file of pictures; "samples" takes scikit-image's photographs
+    output_dir: str = "anatomy"  # steps.csv, channels.csv, positions.csv, previews.csv, restore.csv
+    device: str = "auto"  # "auto", "cpu", "cuda" or "cuda:0" ...
+    qualities: str = "0.1,0.3,0.5,0.7,0.9"  # comma-separated, each in [0, 1]; positions and previews are of the middle one
+    coding_steps: int = 4  # of the files whose previews and restore are looked at: 0, 1, 2, 4 or 8
+    sampling_steps: str = "1,2,5,10,20,50"  # comma-separated numbers of DDIM steps
+    max_images: int = 0  # look at the first so many pictures only; 0 means all
+    preview_images: int = 8  # of these, the first so many get previews
+    map_index: int = 0  # which of the pictures, from 0, gets positions.csv
+    crop: int = 0  # side of a centre crop in pixels; 0: whole pictures
+    ssimulacra2: bool = False  # measure previews by SSIMULACRA 2 as well; needs the package ssimulacra2
+    seed: int = 0  # of the noise that samples start from
+
+    def __post_init__(self):
+        check_coding_steps(self.coding_steps)
+        for q in quality_list(self.qualities): check_quality(q)
+        sampling_list(self.sampling_steps)
+        check_positive(self, "preview_images")
+        for n in ("max_images", "map_index", "crop"): require(getattr(self, n) >= 0, f"{n} is {getattr(self, n)!r}; it cannot be negative")
+
+# %% ../nbs/core/00_config.ipynb #445ad5f7
 def config_from_dict(
     cls,  # TrainConfig or EvaluateConfig
     values: dict,  # field name to value
@@ -269,7 +301,7 @@ def config_from_dict(
         require(ok or numeric_list, f"{name} is {value!r}, a {type(value).__name__}; it must be a {kind.__name__}")
     return cls(**{n: known[n](v) for n, v in values.items()})
 
-# %% ../nbs/core/00_config.ipynb #445ad5f7
+# %% ../nbs/core/00_config.ipynb #7157c1ca
 def parse_bool(text: str) -> bool:
     "`true`/`false` in the usual spellings; raises `argparse.ArgumentTypeError` otherwise."
     known = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(("false", "0", "no", "off"), False)
@@ -288,7 +320,7 @@ class _Parser(argparse.ArgumentParser):
         if unknown: self.error(f"unexpected argument {unknown[0]!r}")
         return out
 
-# %% ../nbs/core/00_config.ipynb #7157c1ca
+# %% ../nbs/core/00_config.ipynb #eec6a3e1
 def command_parser(
     prog: str,  # name of the command
     description: str,
@@ -296,7 +328,7 @@ def command_parser(
     "A parser without abbreviations whose errors are `DiffhyperError`, with the nearest known flag."
     return _Parser(prog=prog, description=description, allow_abbrev=False)
 
-# %% ../nbs/core/00_config.ipynb #eec6a3e1
+# %% ../nbs/core/00_config.ipynb #f020b167
 def config_parser(
     cls,  # TrainConfig or EvaluateConfig
     prog: str,  # name of the command
@@ -315,7 +347,7 @@ def parse_config(cls, prog: str, argv: list[str] | None = None):
     "Parse `argv` (default: the process's arguments) into an instance of `cls`."
     return cls(**vars(config_parser(cls, prog).parse_args(argv)))
 
-# %% ../nbs/core/00_config.ipynb #f020b167
+# %% ../nbs/core/00_config.ipynb #f020b167-1
 def existing_path(
     path: str | Path,  # file or folder
     what: str,  # its role, for the message
