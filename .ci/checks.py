@@ -36,7 +36,7 @@ LADDER = {
     'speed': MEASURE | {'train', 'evaluate'}, 'speed_plots': MEASURE | {'evaluate', 'speed'},  # speed joins training and evaluation: it times both
     'anatomy': MEASURE | {'evaluate'}, 'anatomy_plots': MEASURE | {'evaluate', 'anatomy', 'plots'},
     'plots': MEASURE | {'evaluate'}, 'explore': MEASURE | {'evaluate', 'plots'},
-    'sweep': {'config', 'ops'}, 'cli': MEASURE | {'sweep', 'train', 'evaluate', 'plots', 'explore'},
+    'study': MEASURE | {'evaluate'}, 'sweep': {'config', 'ops'}, 'cli': MEASURE | {'sweep', 'train', 'evaluate', 'plots', 'explore'},
 }
 
 # The config that each run notebook builds; other notebooks there are asked which one of diffhyper.config they call.
