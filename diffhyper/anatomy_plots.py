@@ -30,7 +30,7 @@ def frame(
     kind,   # class of the rows
 ) -> pd.DataFrame:
     "A table with the columns of `kind`."
-    if isinstance(rows, (str, Path)): rows = pd.read_csv(rows)
+    if isinstance(rows, (str, Path)): rows = pd.read_csv(rows, dtype={'image': str})  # 04 is a name
     found = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
     missing = [n for n in kind.__dataclass_fields__ if n not in found]
     require(len(found) and not missing, f'these are no rows of {kind.__name__}' + (f': {", ".join(missing)} is missing' if len(found) else '; there are none'))
@@ -38,10 +38,11 @@ def frame(
 
 def pictures_of(
     table: pd.DataFrame,  # with a column image
+    several: str = '',    # what stands before, if there are several
 ) -> str:
     "How many pictures a figure is about, for its title."
     n = table.image.nunique()
-    return f'{n} pictures' if n > 1 else f'picture {table.image.iloc[0]}'
+    return f'{several}{n} pictures' if n > 1 else f'picture {table.image.iloc[0]}'
 
 def signed(
     percent: float,
@@ -71,7 +72,7 @@ def bits_by_position(
     shift, limit, most = int(image is not None), np.quantile(np.abs(np.stack(list(saved.values())[1:])), 0.995), np.quantile(cost[0], 0.995)
     for i, S in enumerate(CODING_STEPS, shift):
         high = axes[0, i].imshow(cost[S], cmap='mako_r', vmin=0, vmax=most)
-        axes[0, i].set_title(f'S = {S}' + (f', {signed(100 * (total[S] / total[0] - 1))}' if S else ', the hyperprior'), size='small')
+        axes[0, i].set_title(f'S = {S}' + (f', {signed(100 * (total[S] / total[0] - 1))}' if S else ''), size='small')
         if S: low = axes[1, i].imshow(saved[S], cmap='vlag_r', vmin=-limit, vmax=limit)
         else: axes[1, i].set_axis_off()
     if image is not None: axes[0, 0].imshow(image); axes[0, 0].set_title(str(table.image.iloc[0]), size='small'); axes[1, 0].set_axis_off()
@@ -153,7 +154,7 @@ def bits_by_step(
         ax.set(xticks=range(panel.coding_steps.nunique()), xticklabels=sorted(panel.coding_steps.unique()), xlabel='coding steps S', title=f'quality {quality:g}', ylim=(0, 1.07 * most))
         ax.grid(visible=False, axis='x')
     axes[0, 0].set_ylabel('bit per pixel')
-    fig.suptitle(f'mean over {pictures_of(frame(rows, StepRow))}', x=0.01, ha='left', size='medium')
+    fig.suptitle(pictures_of(frame(rows, StepRow), 'mean over '), x=0.01, ha='left', size='medium')
     sns.despine(fig, left=True); plt.close(fig)
     return fig
 
@@ -190,7 +191,7 @@ def previews(
         below.xaxis.set_minor_locator(NullLocator())
         above.set(xlabel='bits per pixel that have arrived', ylabel=PREVIEW_METRICS[metric])
     axes[1, 0].legend(frameon=False)
-    fig.suptitle(f'quality {table.quality.iloc[0]:g}, S = {table.coding_steps.iloc[0]}, mean over {pictures_of(table)}', x=0.01, ha='left', size='medium')
+    fig.suptitle(f'quality {table.quality.iloc[0]:g}, S = {table.coding_steps.iloc[0]}, {pictures_of(table, "mean over ")}', x=0.01, ha='left', size='medium')
     sns.despine(fig); plt.close(fig)
     return fig
 
