@@ -395,7 +395,7 @@ def make_denoiser(
     for name, table in (*scale_tables().items(), ("bound", bound_table(LOG_SCALE_BOUND))): getattr(self, name).copy_(table)
 
 # %% ../nbs/core/39_integer.ipynb #9d5d7565
-HYPER_MARGIN, DENOISER_MARGIN = 8, 20  # positions that h_s and the denoiser look beyond an element: 8 and 18, rounded up to multiples of 4
+HYPER_MARGIN, DENOISER_MARGIN = 8, 20  # positions of y that h_a or h_s and the denoiser look beyond an element: 8 and 18, rounded up to multiples of 4
 
 
 class IntegerEntropyModel(nn.Module):
