@@ -231,7 +231,7 @@ def settings_of(
     "One dict per curve and setting: the means over pictures."
     groups = {}
     for r in rows: groups.setdefault((curve_name(r), r.codec, r.matched_to, r.quality if r.matched_to is None else None), []).append(r)
-    return [dict(curve=curve, codec=codec, matched_to=matched_to, pictures=len(g), **{m: mean_of(getattr(r, m) for r in g) for m in MEANS},
+    return [dict(curve=curve, codec=codec, coding_steps=g[0].coding_steps, matched_to=matched_to, pictures=len(g), **{m: mean_of(getattr(r, m) for r in g) for m in MEANS},
                  bytes=sum(r.bytes for r in g), compression_ratio=sum(3 * r.width * r.height for r in g) / sum(r.bytes for r in g),
                  peak_memory_mb=max((r.peak_memory_mb for r in g if r.peak_memory_mb is not None), default=None)) for (curve, codec, matched_to, _), g in groups.items()]
 
@@ -392,7 +392,7 @@ def table(
 ) -> str:           # what the command prints
     "The summary for people."
     c = summary['config']
-    ours = [s for s in summary['settings'] if s['codec'] == OURS]
+    ours = [s for s in summary['settings'] if s['coding_steps'] is not None]
     parts = [f"{OURS} ({c['model_path']}, {c['coding_steps']} coding steps, restore {'on' if c['restore'] else 'off'}, {summary['environment']['device']}), "
              f"mean over {summary['pictures']} picture{'s' * (summary['pictures'] > 1)}", _settings_grid(ours)]
     for by, key in (('quality', 'gains'), ('image', 'gains_per_picture')):
