@@ -19,7 +19,7 @@ from .container import shipped_weights, weights_name
 from .ops import pick_device, replacing
 
 # %% ../nbs/core/42_loading.ipynb #cadaf09d
-PRETRAINED = "diffhyper-2"  # the weights that are used where no others are named
+PRETRAINED = "diffhyper-3"  # the weights that are used where no others are named
 
 
 def read_weights(
