@@ -52,7 +52,9 @@ class Gained(nn.Module):
         if self.taken: v = v / self.taken(self.dial.quality)
         conditions = [self.dial.quality] if isinstance(self.net, AnalysisTransform | SynthesisTransform) else []
         with torch.autocast(v.device.type, torch.bfloat16, enabled=self.dial.autocast): v = self.net(v, *conditions)
-        return v.float() * self.given(self.dial.quality) if self.given else v.float()
+        if not self.given: return v.float()
+        gain = self.given(self.dial.quality)
+        return v.float() * gain.repeat(1, v.shape[1] // gain.shape[1], 1, 1)  # twice for scales and means
 
 # %% ../nbs/core/48_baselines.ipynb #f020b167-2
 CLASSES = dict(zip(HYPERPRIORS, (ScaleHyperprior, MeanScaleHyperprior, JointAutoregressiveHierarchicalPriors)))
@@ -61,8 +63,8 @@ CLASSES = dict(zip(HYPERPRIORS, (ScaleHyperprior, MeanScaleHyperprior, JointAuto
 class Baseline(CompressionModel):
     """One of CompressAI's hyperpriors with gain units.
 
-         x ─ g_a ─ y ─ gain(q) ─┬─ quantise, code ─ 1/gain(q) ─ g_s ─ x_hat
-                               h_a ─ hyper_gain(q) ─ z ─ 1/hyper_gain(q) ─ h_s ─ scales, means
+         x ─ g_a ─ gain(q) ─ y ─┬─ quantise, code ─ 1/gain(q) ─ g_s ─ x_hat
+                                └─ 1/gain(q) ─ h_a ─ hyper_gain(q) ─ z ─ 1/hyper_gain(q) ─ h_s ─ gain(q) ─ scales, means
     """
     calibrated, pattern = True, None  # there is no integer twin whose units would have to be found, and no partition
 
@@ -80,7 +82,9 @@ class Baseline(CompressionModel):
         octaves = 0.5 * math.log2(hi / lo)
         self.gain, self.hyper_gain, self.dial, net = GainUnit(M, octaves), GainUnit(N, octaves / 2), Dial(), CLASSES[kind](N, M)
         if transforms: net.g_a, net.g_s = AnalysisTransform(N, M), SynthesisTransform(N, M)
-        for part, taken, given in (("g_a", None, self.gain), ("g_s", self.gain, None), ("h_a", None, self.hyper_gain), ("h_s", self.hyper_gain, None)):
+        serial = hasattr(net, "entropy_parameters")  # they give scales and means, from features that h_s gives
+        gains = dict(g_a=(None, self.gain), g_s=(self.gain, None), h_a=(self.gain, self.hyper_gain), h_s=(self.hyper_gain, None if serial else self.gain))
+        for part, (taken, given) in (gains | (dict(entropy_parameters=(None, self.gain)) if serial else {})).items():
             setattr(net, part, Gained(getattr(net, part), self.dial, taken, given))
         self.net, self.name, self.N, self.M, self.default_quality = net, name, N, M, 0.5
         self.register_buffer("lambda_range", torch.tensor([lo, hi], dtype=torch.float64))
@@ -126,10 +130,12 @@ def fit_linear_start(
     self: Baseline,
     crops: Tensor,  # (n, 3, H, W) in [0, 1], sides multiples of 16
 ):
-    "Start a shortcut as the KLT of `crops`; CompressAI's networks start at random."
+    "Start a shortcut as the KLT of `crops` and the scales as its standard deviations; CompressAI's networks start at random."
     if not isinstance(self.net.g_a.net, AnalysisTransform): return
-    basis, _ = klt_basis(patches_of(crops - 0.5), self.M)
-    set_shortcut(self.net.g_a.net, self.net.g_s.net, basis, quantisation_step(math.sqrt(self.lambda_range.prod().item())))
+    (basis, std), step = klt_basis(patches_of(crops - 0.5), self.M), quantisation_step(math.sqrt(self.lambda_range.prod().item()))
+    set_shortcut(self.net.g_a.net, self.net.g_s.net, basis, step)
+    last = [m for m in getattr(self.net, "entropy_parameters", self.net.h_s).modules() if isinstance(m, nn.Conv2d)][-1]
+    with torch.no_grad(): last.bias[:self.M].copy_(std / step)  # the first guess of the scales, as in ours
 
 @patch
 def calibrate(self: Baseline, crops: Tensor): "There is no integer twin to calibrate."
@@ -249,5 +255,6 @@ def coder_of(
     restore: bool,  # of ours
 ) -> tuple[Callable[[Image.Image], bytes], Callable[[bytes], Image.Image]]:
     "Picture to file and file to picture."
+    require(not isinstance(model, ShortcutMeanScale) or not coding_steps and not restore, "shortcut-mean-scale has no trained denoiser; use coding_steps 0 and restore off")
     if isinstance(model, Baseline): return partial(model.encode, quality=quality), model.decode
     return partial(compress_image, model, quality=quality, coding_steps=coding_steps), partial(decompress_image, model, restore=restore)

@@ -193,6 +193,7 @@ class ReportConfig:
     "Where the report reads its rows and draws its figures."
     data_dir: str = "data"  # folder with kodak/*.csv and training/*.csv
     figures_dir: str = "figures"  # folder for the figures
+    weights_dir: str = "figures"  # folder for the model card
 
 # %% ../nbs/core/00_config.ipynb #5beedc0f
 SPEED_BASELINES = ("bmshj2018-hyperprior", "mbt2018-mean", "mbt2018")  # CompressAI's models that are timed beside ours

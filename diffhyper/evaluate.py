@@ -54,13 +54,13 @@ class EvaluationRow:
     restore: bool | None          # latent denoised before synthesis; diffhyper only
     bytes: int                    # length of the file
     bpp: float                    # bits per pixel, from the length of the file
-    bpp_est: float | None         # bits per pixel that the likelihoods promise; diffhyper only
+    bpp_est: float | None         # bits per pixel that the likelihoods promise; trained models only
     psnr_db: float                # dB, RGB, 8 bits; inf where nothing is lost
     ms_ssim: float                # 0 to 1, RGB, 8 bits; nan under 161 pixels
     compression_ratio: float      # raw RGB bytes over bytes
     encode_sec: float             # seconds from picture to bytes
     decode_sec: float             # seconds from bytes to picture
-    peak_memory_mb: float | None  # MB while encoding and decoding: process (CPU) or tensors (GPU); diffhyper only
+    peak_memory_mb: float | None  # MB while encoding and decoding: process (CPU) or tensors (GPU); trained models only
     file: str                     # the coded file, relative to the output folder
 
 # %% ../nbs/core/65_evaluate.ipynb #290b8fee
@@ -392,11 +392,12 @@ def table(
 ) -> str:           # what the command prints
     "The summary for people."
     c = summary['config']
-    ours = [s for s in summary['settings'] if s['coding_steps'] is not None]
-    parts = [f"{OURS} ({c['model_path']}, {c['coding_steps']} coding steps, restore {'on' if c['restore'] else 'off'}, {summary['environment']['device']}), "
+    ours = [s for s in summary['settings'] if s['codec'] not in ANCHOR_CODERS]
+    name, steps = ours[0]['codec'], f"{c['coding_steps']} coding steps, restore {'on' if c['restore'] else 'off'}, " * (ours[0]['coding_steps'] is not None)
+    parts = [f"{name} ({c['model_path']}, {steps}{summary['environment']['device']}), "
              f"mean over {summary['pictures']} picture{'s' * (summary['pictures'] > 1)}", _settings_grid(ours)]
     for by, key in (('quality', 'gains'), ('image', 'gains_per_picture')):
-        if summary[key]: parts += [f'\nGain over each anchor at the same bytes (bytes: anchor over {OURS}), by {by}', _gains_grid(summary[key], by)]
+        if summary[key]: parts += [f'\nGain over each anchor at the same bytes (bytes: anchor over {name}), by {by}', _gains_grid(summary[key], by)]
     return '\n'.join([*parts, *_bd_lines(summary['bd_rates'])])
 
 # %% ../nbs/core/65_evaluate.ipynb #70bf2ffe

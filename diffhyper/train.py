@@ -122,7 +122,7 @@ class TrainState:
 
     def load_state_dict(self, state: dict):
         "Continue from a checkpoint; raises `DiffhyperError` if it is of another architecture."
-        differing = [f"{n} is {state['config'].get(n)!r} there and {getattr(self.config, n)!r} here" for n in ("model", "N", "M", "diffusion_steps", "schedule", "denoiser_channels", "pattern", "lambda_rate")
+        differing = [f"{n} is {state['config'].get(n, getattr(TrainConfig, n))!r} there and {getattr(self.config, n)!r} here" for n in ("model", "N", "M", "diffusion_steps", "schedule", "denoiser_channels", "pattern", "lambda_rate", "train_only")
                      if state["config"].get(n, getattr(TrainConfig, n)) != getattr(self.config, n)]
         require(not differing, f"the checkpoint is of another architecture: {'; '.join(differing)}; pass its values, or start a new run")
         self.model.load_state_dict(state["model"]); self.averaged.load_state_dict(state["state_dict"])
