@@ -41,7 +41,7 @@ def curve_colours(
     names, ours, palette = list(dict.fromkeys(curves.curve)), list(dict.fromkeys(curves[curves.coding_steps.notna()].curve)), sns.color_palette('colorblind')
     shades = sns.dark_palette(palette[0], len(ours) + 1)[1:] if len(ours) > 1 else [palette[0]]
     others = [n for n in names if n not in ours and n not in ANCHOR_COLOURS]
-    return dict(zip(ours, shades)) | dict(zip(others, cycle(['black', palette[9], palette[8], '0.5']))) | {a: c for a, c in ANCHOR_COLOURS.items() if a in names}
+    return dict(zip(ours, shades)) | dict(zip(others, cycle(['black', '0.5', palette[8], palette[9]]))) | {a: c for a, c in ANCHOR_COLOURS.items() if a in names}
 
 # %% ../nbs/core/70_plots.ipynb #8c6c95e2
 _DASHES = ((6, 2), (1.5, 1.5), (10, 2, 1.5, 2), (14, 3), (3, 1, 1, 1), (8, 2, 2, 2, 2, 2), (1, 3), (4, 4))

@@ -91,7 +91,7 @@ def paired_target(
     low, high = np.percentile(means, (2.5, 97.5))
     return Target(what, f"at least {at_least:+g}", float(differences.mean()), float(low), float(high), bool(differences.mean() >= at_least))
 
-
+# %% ../nbs/core/75_study.ipynb #f020b167-4
 def limit_target(
     what: str,  # what was measured
     measured: float,
@@ -121,7 +121,7 @@ def target_table(
     "The table as people read it."
     return pd.DataFrame([dict(what=t.what, target=t.target, measured=round(t.measured, 2), interval="" if math.isnan(t.low) else f"{t.low:+.2f} to {t.high:+.2f}", met="yes" if t.met else "no") for t in targets])
 
-# %% ../nbs/core/75_study.ipynb #f020b167-4
+# %% ../nbs/core/75_study.ipynb #f020b167-5
 def steps_saved(
     rows: list,  # of EvaluationRow, of one model at several coding steps
     name: str,  # of the model's curves
@@ -146,7 +146,7 @@ def steps_figure(
     sns.despine(fig); plt.close(fig)
     return fig
 
-# %% ../nbs/core/75_study.ipynb #f020b167-5
+# %% ../nbs/core/75_study.ipynb #f020b167-6
 def convergence(
     records: dict[str, str | Path],  # label to curve.csv
     column: str = "loss",
