@@ -137,7 +137,7 @@ def time_of_noise(
     tau = _floats(tau)
     _within(tau, 0, math.inf, "tau")
     _, _, angle, step = self._table(tau)
-    theta = torch.atan(torch.where(tau >= 0, tau, math.nan))
+    theta = torch.atan(torch.where(tau >= 0, tau, math.nan)).contiguous()  # else searchsorted warns
     i = (torch.searchsorted(angle, theta, right=True) - 1).clamp(0, self.num_train_timesteps - 1)
     return i + ((theta - angle.take(i)) / step.take(i)).clamp(0, 1)
 

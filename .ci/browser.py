@@ -1,0 +1,306 @@
+"""Opens the guides and the runs in a real JupyterLab, in a real browser, and runs all cells.
+
+    python .ci/browser.py                          every notebook of nbs/guides and nbs/runs
+    python .ci/browser.py tour explorer            some of them
+    python .ci/browser.py --screenshots FOLDER     keeps a picture of every page
+    python .ci/browser.py --self-test              planted faults, each of which must be seen
+
+The notebooks are run in a copy of the checkout. Chromium is the system's; a line per notebook says what was seen, and the exit code how it went.
+"""
+import argparse
+import asyncio
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+from playwright.async_api import async_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+BROWSERS = ('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable')
+WIDTH, HEIGHT, MAX_HEIGHT = 1400, 1000, 16_000  # pixels of the window; a page's picture grows to the page's height
+AT_ONCE, NOTEBOOK_SECONDS, MOVE_SECONDS = 2, 240, 60
+SETTINGS = {  # of JupyterLab: no questions, and whole pages in the document, so that one picture shows all
+    'apputils-extension/notification': dict(fetchNews='false', checkForUpdates=False),
+    'notebook-extension/tracker': dict(windowingMode='none'),
+}
+
+
+# ---------------------------------------------------------------- a server and a browser
+
+def browser_path():
+    "The system's Chromium."
+    found = next((p for name in BROWSERS if (p := shutil.which(name))), None)
+    if not found: sys.exit(f"no browser found; install one of {', '.join(BROWSERS)} (Debian: apt-get install chromium)")
+    return found
+
+
+def copy_checkout(folder):
+    "Tracked files, and untracked ones that git does not ignore."
+    out = subprocess.run(['git', 'ls-files', '-co', '--exclude-standard', '-z'], cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    for name in sorted(set(out.split('\0')) - {''}):
+        if not name.startswith('diffhyper/') and (ROOT/name).is_file():
+            (folder/name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT/name, folder/name)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+
+@contextmanager
+def jupyter_lab(folder, home):
+    "Address of a JupyterLab that serves `folder` and keeps everything of its own in `home`."
+    for name, values in SETTINGS.items():
+        (path := home/'settings/@jupyterlab'/f'{name}.jupyterlab-settings').parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values))
+    port = free_port()
+    env = os.environ | {'JUPYTERLAB_SETTINGS_DIR': str(home/'settings'), 'JUPYTERLAB_WORKSPACES_DIR': str(home/'workspaces'), 'JUPYTER_CONFIG_DIR': str(home/'config'), 'IPYTHONDIR': str(home/'ipython'),
+                        'JUPYTER_RUNTIME_DIR': str(home/'runtime'), 'OMP_NUM_THREADS': '1', 'OMP_WAIT_POLICY': 'passive', 'PATH': f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    options = ['--no-browser', '--allow-root', f'--port={port}', '--ServerApp.port_retries=0', '--IdentityProvider.token=', '--ServerApp.password=', f'--ServerApp.root_dir={folder}',
+               '--expose-app-in-browser', '--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate', '--LabApp.news_url=None']
+    with (home/'server.log').open('w') as log:
+        server = subprocess.Popen([sys.executable, '-m', 'jupyterlab', *options], stdout=log, stderr=log, env=env)
+        try:
+            for _ in range(240):
+                if server.poll() is not None: sys.exit(f"jupyter lab ended:\n{(home/'server.log').read_text()[-3000:]}")
+                try: urllib.request.urlopen(f'http://127.0.0.1:{port}/api').read(); break
+                except OSError: time.sleep(0.25)
+            yield f'http://127.0.0.1:{port}'
+        finally:
+            server.terminate()
+            try: server.wait(20)
+            except subprocess.TimeoutExpired: server.kill()
+
+
+# ---------------------------------------------------------------- one notebook
+
+STATE = """() => {
+  const panel = window.jupyterapp && window.jupyterapp.shell.currentWidget
+  const model = panel && panel.content && panel.content.model
+  const kernel = panel && panel.sessionContext && panel.sessionContext.session && panel.sessionContext.session.kernel
+  if (!model || !model.cells || !kernel) return null
+  const cells = [...model.cells].filter(c => c.type === 'code' && c.sharedModel.source.trim())
+  const outputs = cells.map(c => c.outputs.toJSON())
+  return {status: kernel.status, cells: cells.length, done: cells.filter(c => c.executionCount !== null).length, outputs}
+}"""
+
+LOOK = """() => {
+  const page = document.querySelector('.jp-NotebookPanel:not(.lm-mod-hidden)')
+  const shown = [...page.querySelectorAll('img')].filter(i => i.offsetParent)
+  const wide = [...page.querySelectorAll('.jp-RenderedHTMLCommon, .jp-OutputArea-output')].filter(e => e.scrollWidth > e.clientWidth + 2 && e.clientWidth > 0)
+  return {broken: shown.filter(i => i.complete && !i.naturalWidth).map(i => (i.getAttribute('src') || '').slice(0, 80)), pictures: shown.length,
+          wide: wide.map(e => (e.innerText || '').trim().slice(0, 60)),
+          formulas: page.querySelectorAll('mjx-container').length, unrendered: page.querySelectorAll('mjx-merror, .MathJax_Error').length}
+}"""
+
+
+class Problem(Exception):
+    "What is wrong with a page."
+
+
+def text_of(output):
+    "What an output says, without colours."
+    said = output.get('text') or output.get('traceback') or (output.get('data') or {}).get('text/plain') or ''
+    return re.sub(r'\x1b\[[0-9;]*m', '', ''.join(said) if isinstance(said, list) else said)
+
+
+@asynccontextmanager
+async def opened(browser, address, path):
+    "A page with the notebook at `path`, its kernel ready; messages of the page's console are in `page.said`."
+    context = await browser.new_context(viewport=dict(width=WIDTH, height=HEIGHT))
+    page = await context.new_page()
+    page.said = []
+    page.on('console', lambda m: page.said.append(m.text) if m.type == 'error' else None)
+    page.on('pageerror', lambda e: page.said.append(str(e)))
+    try:
+        await page.goto(f'{address}/lab/workspaces/{re.sub(r"[^a-z0-9]", "-", path.lower())}/tree/{path}?reset')
+        await page.wait_for_function("window.jupyterapp && window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'", timeout=90_000)
+        yield page
+    finally: await context.close()
+
+
+async def run_all(page, seconds=NOTEBOOK_SECONDS):
+    "Run all cells from the menu and wait for the end; raises `Problem` if a cell ends with an error."
+    await page.get_by_role('menuitem', name='Run', exact=True).click()
+    await page.get_by_text('Run All Cells', exact=True).click()
+    end = time.monotonic() + seconds
+    while True:
+        await asyncio.sleep(0.5)
+        state = await page.evaluate(STATE)
+        errors = [text_of(o) for outputs in (state or {}).get('outputs', []) for o in outputs if o['output_type'] == 'error']
+        if errors: raise Problem(f'a cell ended with an error:\n{errors[0][-1500:]}')
+        if state and state['status'] == 'idle' and state['done'] == state['cells']: break
+        if time.monotonic() > end: raise Problem(f"still {state and state['status']} after {seconds} s, {state and state['done']} of {state and state['cells']} cells run")
+    return state
+
+
+async def look(page, state, picture):
+    "Let the page be as high as its content, keep a picture of it, and raise `Problem` for what a reader would find wrong."
+    await page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area').catch(() => null)") if await page.locator('.jp-FileBrowser').is_visible() else None
+    height = await page.evaluate("() => { const n = document.querySelector('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-WindowedPanel-outer'); n.scrollTop = 0; return n.scrollHeight }")
+    await page.set_viewport_size(dict(width=WIDTH, height=min(MAX_HEIGHT, height + 160)))
+    await page.wait_for_timeout(1500)
+    await page.screenshot(path=picture)
+    seen = await page.evaluate(LOOK)
+    await page.set_viewport_size(dict(width=WIDTH, height=HEIGHT))
+    said = [line for outputs in state['outputs'] for o in outputs if o.get('name') == 'stderr' for line in text_of(o).splitlines() if 'Warning' in line]
+    if said: raise Problem(f"{len(said)} warnings: {'; '.join(line[:200] for line in said[:4])}")
+    if seen['broken']: raise Problem(f"pictures that do not load: {', '.join(seen['broken'])}")
+    if seen['unrendered']: raise Problem(f"{seen['unrendered']} formulas that MathJax refuses")
+    if seen['wide']: raise Problem(f"wider than the page: {'; '.join(seen['wide'])}")
+    lost = [m for m in page.said if re.search(r'widget|model|view|render', m, re.I) and not re.search(r'favicon|404|WebSocket', m)]
+    if lost: raise Problem(f'the browser says: {lost[0][:300]}')
+    return seen
+
+
+# ---------------------------------------------------------------- the explorer
+
+async def status_is_ready(page, seconds=MOVE_SECONDS):
+    "Wait until the explorer computes nothing."
+    await page.wait_for_function("() => /ready/i.test(document.querySelector('.dhp-status')?.innerText || '')", timeout=1000 * seconds)
+
+
+async def shown(page):
+    "What the explorer shows: its numbers, and the pixels of its pictures."
+    return await page.locator('.dhp-numbers').inner_text(), await page.locator('.dhp-viewer').first.screenshot()
+
+
+async def changed(page, act, what, pixels=True):
+    "Do something, wait until the explorer is ready again; raises `Problem` unless numbers (and pictures) are others. Gives the seconds it took."
+    before, start = await shown(page), time.monotonic()
+    await act
+    try: await page.wait_for_function('before => document.querySelector(".dhp-numbers").innerText !== before', arg=before[0], timeout=1000 * MOVE_SECONDS)
+    except Exception: raise Problem(f'{what} changed no number') from None
+    await status_is_ready(page)
+    took, after = time.monotonic() - start, await shown(page)
+    if pixels and after[1] == before[1]: raise Problem(f'{what} changed no picture')
+    return took
+
+
+async def explore(page, folder):
+    "Move every slider, upload a picture and something that is none."
+    await status_is_ready(page)
+    handle = lambda name: page.locator(f'.{name} .noUi-handle').first
+    took = {}
+    for name, key in (('dhp-quality', 'ArrowRight'), ('dhp-steps', 'ArrowLeft'), ('dhp-chunks', 'Home'), ('dhp-sampling', 'ArrowRight'), ('dhp-chunks', 'End')):
+        took[name] = await changed(page, handle(name).press(key), f'{name} {key}')
+    took['dhp-restore'] = await changed(page, page.locator('.dhp-restore input[type=checkbox]').click(), 'restore')
+    picture, text = folder/'uploaded.png', folder/'no_picture.png'
+    drawn = Image.new('RGB', (160, 120), 'white')
+    ImageDraw.Draw(drawn).ellipse((30, 10, 130, 110), fill='crimson')
+    drawn.save(picture)
+    text.write_text('no picture at all')
+    upload = page.locator('.dhp-upload input[type=file], input.dhp-upload[type=file]')
+    await changed(page, upload.set_input_files(picture), 'an upload')
+    numbers, _ = await shown(page)
+    await upload.set_input_files(text)
+    await page.wait_for_function("() => /no picture|cannot|not a picture/i.test(document.querySelector('.dhp-message')?.innerText || '')", timeout=1000 * MOVE_SECONDS)
+    if (await shown(page))[0] != numbers: raise Problem('a bad upload took the picture away')
+    return ', '.join(f'{name[4:]} {seconds:.1f} s' for name, seconds in took.items())
+
+
+# ---------------------------------------------------------------- all of them
+
+async def visit(browser, address, path, folder):
+    "One notebook: a line that says how it went, and whether it went well."
+    name, start, notes = Path(path).stem, time.monotonic(), ''
+    try:
+        async with opened(browser, address, path) as page:
+            state = await run_all(page)
+            if name == 'explorer': await status_is_ready(page)
+            ready = time.monotonic() - start
+            seen = await look(page, state, folder/f'{name}.png')
+            notes = f"{state['cells']} cells, {seen['pictures']} pictures, {seen['formulas']} formulas"
+            if name == 'explorer':
+                notes += f', first picture {ready:.0f} s after opening; {await explore(page, folder)}'
+                await page.screenshot(path=folder/'explorer_moved.png')
+        return f'ok    {path} ({time.monotonic() - start:.0f} s; {notes})', True
+    except Exception as e:
+        try: await page.screenshot(path=folder/f'{name}_failed.png')
+        except Exception: pass
+        said = str(e) if isinstance(e, Problem) else f'{type(e).__name__}: {e}'
+        return f'FAIL  {path} ({time.monotonic() - start:.0f} s): {said}', False
+
+
+async def visit_all(checkout, paths, folder, home):
+    "Visits `AT_ONCE` notebooks at a time; gives how many failed."
+    with jupyter_lab(checkout, home) as address:
+        async with async_playwright() as p:
+            browser, turn, bad = await p.chromium.launch(executable_path=browser_path(), args=['--no-sandbox']), asyncio.Semaphore(AT_ONCE), 0
+
+            async def one(path):
+                async with turn: return await visit(browser, address, path, folder)
+
+            for done in asyncio.as_completed([one(p) for p in paths]):
+                line, well = await done
+                print(line, flush=True)
+                bad += not well
+            await browser.close()
+    return bad
+
+
+PLANTED = {  # a fault in a cell, and the words that must be said of it
+    'error': ('code', '1 / 0', 'ZeroDivisionError'),
+    'warning': ('code', 'import warnings; warnings.warn("old")', '1 warnings'),
+    'picture': ('markdown', '![gone](gone.png)', 'do not load'),
+    'formula': ('markdown', r'$\frac{1}$', 'refuses'),
+    'wide': ('code', 'from IPython.display import HTML; HTML("<div style=\'width: 4000px\'>wide</div>")', 'wider'),
+}
+
+
+async def self_test(folder, home):
+    "Notebooks with one fault each, and one without: how many went wrongly."
+    import nbformat
+    from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+    kernel = dict(kernelspec=dict(name='python3', display_name='python3', language='python'))
+    sound = [new_markdown_cell('# Sound\n\n$x^2$'), new_code_cell('print("fine")')]
+    for name, (kind, source, _) in PLANTED.items():
+        nbformat.write(new_notebook(cells=[*sound, (new_code_cell if kind == 'code' else new_markdown_cell)(source)], metadata=kernel), folder/f'{name}.ipynb')
+    nbformat.write(new_notebook(cells=sound, metadata=kernel), folder/'sound.ipynb')
+    bad = 0
+    with jupyter_lab(folder, home) as address:
+        async with async_playwright() as p:
+            browser = await p.chromium.launch(executable_path=browser_path(), args=['--no-sandbox'])
+            for name, words in [('sound', 'ok'), *((n, w) for n, (_, _, w) in PLANTED.items())]:
+                line, well = await visit(browser, address, f'{name}.ipynb', folder)
+                as_expected = words in line and well == (name == 'sound')
+                print(f"{'ok   ' if as_expected else 'FAIL '} planted {name}: {line if not as_expected else words}", flush=True)
+                bad += not as_expected
+            await browser.close()
+    return bad
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument('names', nargs='*', help='names of notebooks, without their ending; all by default')
+    p.add_argument('--screenshots', type=Path, help='folder that keeps a picture of every page')
+    p.add_argument('--find', action='store_true', help='print which browser would be used')
+    p.add_argument('--self-test', action='store_true', help='see that planted faults are found')
+    a = p.parse_args()
+    if a.find: print(browser_path()); return
+    with tempfile.TemporaryDirectory() as work:
+        checkout, home = Path(work)/'checkout', Path(work)/'home'
+        for folder in (checkout, home, pictures := (a.screenshots or Path(work)/'screenshots').absolute()): folder.mkdir(parents=True, exist_ok=True)
+        if a.self_test: bad = asyncio.run(self_test(checkout, home))
+        else:
+            copy_checkout(checkout)
+            paths = [str(f.relative_to(checkout)) for sub in ('guides', 'runs') for f in sorted((checkout/'nbs'/sub).glob('*.ipynb')) if not a.names or f.stem in a.names]
+            if missing := set(a.names) - {Path(f).stem for f in paths}: sys.exit(f"no such notebook: {', '.join(sorted(missing))}")
+            bad = asyncio.run(visit_all(checkout, paths, pictures, home))
+    print(f'{bad} failed' if bad else 'all passed')
+    sys.exit(bool(bad))
+
+
+if __name__ == '__main__': main()
