@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['MAX_FILE_BYTES', 'MAX_FILE_PIXELS', 'EXPLORED_PIXELS', 'PANELS', 'MAX_SAMPLING_STEPS', 'EXPLORED_ANCHORS',
-           'CODER_NAMES', 'FRAME_STEPS', 'MAX_FRAMES', 'FRAME_SIDE', 'PictureFile', 'picture_file', 'png_of', 'Pane',
-           'Photo', 'reduced', 'read_photo', 'State', 'chunk_count', 'arrival', 'Compressed', 'compress_photo',
-           'Decoded', 'decode_photo', 'difference', 'Numbers', 'numbers_of', 'encode_anchor', 'bit_map', 'covering',
-           'Gaussians', 'Latent', 'gaussians_of', 'latent_of', 'frame_pane', 'process_frames', 'View', 'Stage',
-           'figure_png', 'bits_figure', 'latent_figure', 'what_is_counted', 'numbers_html', 'Renderer', 'process_start']
+           'CODER_NAMES', 'FRAME_STEPS', 'MAX_FRAMES', 'FRAME_SIDE', 'PictureFile', 'check_file_size', 'picture_file',
+           'png_of', 'Pane', 'Photo', 'reduced', 'read_photo', 'State', 'chunk_count', 'arrival', 'Compressed',
+           'compress_photo', 'Decoded', 'decode_photo', 'difference', 'Numbers', 'numbers_of', 'encode_anchor',
+           'bit_map', 'covering', 'Gaussians', 'Latent', 'gaussians_of', 'latent_of', 'frame_pane', 'process_frames',
+           'View', 'Stage', 'figure_png', 'bits_figure', 'latent_figure', 'what_is_counted', 'numbers_html', 'Renderer',
+           'process_start']
 
 # %% ../nbs/core/82_explore.ipynb #f020b167
 import html
@@ -49,13 +50,22 @@ class PictureFile:
     name: str    # for people
     data: bytes  # of a file that Pillow reads
 
+    def __post_init__(self): check_file_size(self.name, len(self.data))
+
+def check_file_size(
+    name: str,       # of a file
+    num_bytes: int,
+):
+    "Raise `DiffhyperError` above `MAX_FILE_BYTES`."
+    require(num_bytes <= MAX_FILE_BYTES, f'{name} has {num_bytes / 1e6:.0f} MB, more than {MAX_FILE_BYTES / 1e6:.0f} MB; use a smaller file')
+
 def picture_file(
     path: str | Path,  # of a picture; ~ is the home folder
 ) -> PictureFile:
     "Read a file; raises `DiffhyperError` if it is missing, no file, unreadable or too large."
     path = existing_path(Path(path).expanduser(), 'picture')
     require(path.is_file(), f'{path.name!r} is a folder; name a picture in it')
-    require(path.stat().st_size <= MAX_FILE_BYTES, f'{path.name} has {path.stat().st_size / 1e6:.0f} MB, more than {MAX_FILE_BYTES / 1e6:.0f} MB; use a smaller file')
+    check_file_size(path.name, path.stat().st_size)
     try: return PictureFile(path.name, path.read_bytes())
     except OSError as e: require(False, f'{path.name} cannot be read ({e.strerror or e}); check its permissions')
 
@@ -393,13 +403,14 @@ def bits_figure(
     arrived: int,       # chunks
 ) -> Figure:
     "The bits that have arrived over the picture, and the bytes of every chunk."
-    fig = Figure(figsize=(10, 3.7), layout='constrained')
-    picture, chunks = fig.subplots(1, 2, width_ratios=(1.15, 1))
     shown, (width, height) = bits[:arrived].sum(0)[covering(photo)], photo.image.size
+    wide = float(np.clip(3.2 * width / height, 2, 6))
+    fig = Figure(figsize=(wide + 6, 3.7), layout='constrained')
+    picture, chunks = fig.subplots(1, 2, width_ratios=(wide + 0.6, 5))
     colours = LinearSegmentedColormap.from_list('bits', [to_rgba(_OF_BITS, 0), to_rgba(_OF_BITS, 0.95)])
     picture.imshow(photo.image.convert('L'), cmap='gray', vmin=-80, vmax=255)
     drawn = picture.imshow(shown, cmap=colours, vmin=0, vmax=np.quantile(shown, 0.995), extent=(0, 16 * shown.shape[1], 16 * shown.shape[0], 0), interpolation='nearest')
-    picture.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[])
+    picture.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[], anchor='W')
     picture.set_title(f'bits per 16\N{MULTIPLICATION SIGN}16 pixels, {arrival(arrived, contents.header.coding_steps)}', loc='left', size='medium')
     fig.colorbar(drawn, ax=picture, extend='max', pad=0.02).ax.tick_params(labelsize='small')
     names, sizes = [c.name for c in contents.chunks], [c.size for c in contents.chunks]
@@ -421,16 +432,16 @@ def latent_figure(
 ) -> Figure:
     "Histograms of y, means, scales, and the whitened latent against N(0, 1)."
     fig = Figure(figsize=(13, 3.5), layout='constrained')
-    axes, kinds = fig.subplots(1, 4), [('hyperprior', latent.hyperprior, _OF_HYPERPRIOR)] + [(f'as coded, S = {coding_steps}', latent.walked, _OF_WALK)] * bool(coding_steps)
-    bins, scales = _symmetric(latent.y), np.concatenate([g.scale.ravel() for _, g, _ in kinds])
+    axes, borders, u = fig.subplots(1, 4), (SCALES[1:] * SCALES[:-1]).sqrt().numpy(), np.linspace(-5, 5, 101)
+    kinds = [('hyperprior', latent.hyperprior, _OF_HYPERPRIOR)] + [(f'as coded, S = {coding_steps}', latent.walked, _OF_WALK)] * bool(coding_steps)
+    bins, scales = _symmetric(latent.y), np.concatenate([[0.1], borders])  # of the coder's tables, the floor first
     _histogram(axes[0], latent.y.ravel(), bins, color='0.2')
-    levels, u = np.geomspace(scales.min(), max(np.quantile(scales, 0.9995), 1), 60), np.linspace(-5, 5, 101)
     for name, g, colour in kinds:
         _histogram(axes[1], g.mean.ravel(), bins, color=colour)
-        axes[2].hist(g.scale.ravel(), levels, histtype='step', linewidth=1.4, color=colour, weights=np.full(g.scale.size, 100 / g.scale.size))
+        axes[2].stairs(100 * np.histogram(g.scale, scales)[0] / g.scale.size, scales, linewidth=1.4, color=colour)
         _histogram(axes[3], g.whitened, u, color=colour, label=f'{name}: mean {g.whitened.mean():.2f}, sd {g.whitened.std():.2f}'.replace('-', '\N{MINUS SIGN}'))
     axes[3].plot(u, np.exp(-u ** 2 / 2) / math.sqrt(2 * math.pi), color='black', linestyle='--', linewidth=1.2, label='N(0, 1)')
-    for ax in axes[:2]: ax.set_yscale('log')
+    for ax in axes[:3]: ax.set_yscale('log')
     axes[2].set_xscale('log')
     _label_latent(fig, axes, kinds)
     return fig
@@ -441,7 +452,7 @@ def _label_latent(fig, axes, kinds):
     labels = *['quantisation steps'] * 3, 'standard deviations'
     for ax, title, label in zip(axes, titles, labels): ax.set_title(title, loc='left', size='medium'); ax.set_xlabel(label); _quiet_axes(ax)
     axes[0].set_ylabel('density'); axes[2].set_ylabel('% of the elements'); axes[3].set_ylabel('density')
-    axes[3].set_ylim(0, 1.55 * axes[3].get_ylim()[1]); axes[3].legend(frameon=False, fontsize='small', loc='upper left')
+    axes[3].set_ylim(0, 1.55 * axes[3].get_ylim()[1]); axes[3].legend(frameon=True, framealpha=1, edgecolor='none', fontsize='small', loc='upper left')
     free = ', '.join(f'{100 * (1 - g.coded.mean()):.0f} % {name}' for name, g, _ in kinds)
     fig.supxlabel(f'scale at its floor of {SCALES[0]:g}, where an element costs nothing and is left out on the right: {free}', size='small', color='0.3')
 
