@@ -216,7 +216,7 @@ def difference(
     d = np.asarray(decoded).astype(int) - np.asarray(original)
     usual = np.quantile(np.abs(d), 0.99)
     factor = 2 ** int(np.clip(np.log2(127 / max(usual, 1)), 0, 6))
-    return Pane(f'difference, amplified {factor} times', (128 + factor * d).clip(0, 255).astype(np.uint8))
+    return Pane(f'difference, amplified \N{MULTIPLICATION SIGN}{factor}', (128 + factor * d).clip(0, 255).astype(np.uint8))
 
 # %% ../nbs/core/82_explore.ipynb #f020b167-8
 EXPLORED_ANCHORS = ('jpeg', 'webp')
@@ -405,7 +405,7 @@ def bits_figure(
     "The bits that have arrived over the picture, and the bytes of every chunk."
     shown, (width, height) = bits[:arrived].sum(0)[covering(photo)], photo.image.size
     wide = float(np.clip(3.2 * width / height, 2, 6))
-    fig = Figure(figsize=(wide + 6, 3.7), layout='constrained')
+    fig = Figure(figsize=(wide + 5.6, 3.7), layout='constrained')
     picture, chunks = fig.subplots(1, 2, width_ratios=(wide + 0.6, 5))
     colours = LinearSegmentedColormap.from_list('bits', [to_rgba(_OF_BITS, 0), to_rgba(_OF_BITS, 0.95)])
     picture.imshow(photo.image.convert('L'), cmap='gray', vmin=-80, vmax=255)
@@ -431,8 +431,8 @@ def latent_figure(
     coding_steps: int,  # of the walk
 ) -> Figure:
     "Histograms of y, means, scales, and the whitened latent against N(0, 1)."
-    fig = Figure(figsize=(13, 3.5), layout='constrained')
-    axes, borders, u = fig.subplots(1, 4), (SCALES[1:] * SCALES[:-1]).sqrt().numpy(), np.linspace(-5, 5, 101)
+    fig = Figure(figsize=(9.6, 5.8), layout='constrained')
+    axes, borders, u = fig.subplots(2, 2).ravel(), (SCALES[1:] * SCALES[:-1]).sqrt().numpy(), np.linspace(-5, 5, 101)
     kinds = [('hyperprior', latent.hyperprior, _OF_HYPERPRIOR)] + [(f'as coded, S = {coding_steps}', latent.walked, _OF_WALK)] * bool(coding_steps)
     bins, scales = _symmetric(latent.y), np.concatenate([[0.1], borders])  # of the coder's tables, the floor first
     _histogram(axes[0], latent.y.ravel(), bins, color='0.2')
@@ -451,7 +451,7 @@ def _label_latent(fig, axes, kinds):
     titles = 'latent $y$', r'means $\mu$', r'scales $\sigma$', r'whitened, $(y-\mu)/\sigma$'
     labels = *['quantisation steps'] * 3, 'standard deviations'
     for ax, title, label in zip(axes, titles, labels): ax.set_title(title, loc='left', size='medium'); ax.set_xlabel(label); _quiet_axes(ax)
-    axes[0].set_ylabel('density'); axes[2].set_ylabel('% of the elements'); axes[3].set_ylabel('density')
+    for ax, label in zip(axes, ('density', 'density', '% of the elements', 'density')): ax.set_ylabel(label)
     axes[3].set_ylim(0, 1.55 * axes[3].get_ylim()[1]); axes[3].legend(frameon=True, framealpha=1, edgecolor='none', fontsize='small', loc='upper left')
     free = ', '.join(f'{100 * (1 - g.coded.mean()):.0f} % {name}' for name, g, _ in kinds)
     fig.supxlabel(f'scale at its floor of {SCALES[0]:g}, where an element costs nothing and is left out on the right: {free}', size='small', color='0.3')

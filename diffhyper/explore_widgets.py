@@ -174,7 +174,8 @@ _STYLE = '''
 .dhp-message .dhp-error { font-size: 13px; padding: 6px 12px; border-left: 4px solid var(--jp-error-color1, #c62828); background: var(--jp-layout-color2, #eee); color: var(--jp-ui-font-color1, inherit); }
 .dhp-message pre { font-size: 11px; overflow-x: auto; }
 .dhp-figure img { background: white; border-radius: 4px; max-width: 100%; height: auto; object-fit: contain; align-self: flex-start; }
-.dhp-stale { opacity: 0.3; transition: opacity 0.3s 0.2s; }
+.dhp-stale { opacity: 0.35; transition: opacity 0.2s 0.5s; }
+.dhp-chunks .widget-readout, .dhp-sampling .widget-readout { min-width: 82px; overflow: visible; }
 '''
 
 class Viewer(anywidget.AnyWidget):
@@ -194,7 +195,7 @@ class Viewer(anywidget.AnyWidget):
 
 # %% ../nbs/core/84_explore_widgets.ipynb #f020b167-6
 SAMPLING_CHOICES = tuple(n for n in (0, 1, 2, 5, 10, 20, 50) if n <= MAX_SAMPLING_STEPS)
-_WIDE, _LABEL = W.Layout(width='auto'), dict(description_width='112px')
+_WIDE, _LABEL = W.Layout(width='auto'), dict(description_width='104px')
 
 def _classed(widget, *names):
     for name in names: widget.add_class(f'dhp-{name}')
@@ -241,7 +242,8 @@ class Display:
         self.figures = {p: _classed(W.Image(format='png', layout=W.Layout(max_width='100%')), 'figure') for p in PANELS if p != 'process'}
         self.hint, self.play, self.slider = _classed(W.HTML(), 'hint'), W.Play(interval=400, min=0, max=0), W.IntSlider(min=0, max=0, description='frame', layout=W.Layout(width='420px'))
         W.jslink((self.play, 'value'), (self.slider, 'value')); W.jslink((self.slider, 'value'), (self.player, 'index'))  # in the browser: playing asks nothing of the kernel
-        self.frames = _classed(W.VBox([self.hint, W.HBox([self.play, self.slider]), W.Box([self.player], layout=W.Layout(max_width='860px'))]), 'frames')
+        self.player.layout = W.Layout(width='100%', max_width='860px')
+        self.frames = _classed(W.VBox([self.hint, W.HBox([self.play, self.slider]), self.player]), 'frames')
         self.panels = self.figures | dict(process=self.frames)
         self.tabs = _classed(W.Tab([W.VBox([self.panels[p]]) for p in PANELS], titles=[_TITLES[p] for p in PANELS], selected_index=0), 'tabs')
         self._drawn = {}
@@ -249,6 +251,11 @@ class Display:
     def box(self) -> list:
         "From top to bottom."
         return [W.HBox([self.status, self.progress], layout=W.Layout(align_items='center', grid_gap='12px', min_height='28px')), self.message, self.viewer, self.numbers, self.tabs]
+
+    def outdate(self):
+        "Mark what is shown as older than the controls; the style waits half a second before it shows that."
+        self.show_stage(Stage('starting', 0.0, None))
+        for widget in (self.viewer, self.numbers): widget.add_class('dhp-stale')
 
     def say(
         self,
@@ -273,6 +280,7 @@ def _show_view(self: Display, view: View):
     state, ready = replace(view.state, panels=()), {*view.figures, *(['process'] if view.frames else [])}
     self.viewer.show([view.panes])
     self.numbers.value = numbers_html(view)
+    for widget in (self.viewer, self.numbers): widget.remove_class('dhp-stale')
     for panel, png in view.figures.items(): self.figures[panel].value = png
     if view.frames and self._drawn.get('process') != state: self._show_frames(view)
     for panel in PANELS:
@@ -325,6 +333,7 @@ def _ask(self: Explorer):
     with self.worker.lock:
         self.controls.restore.disabled = not self.state.whole
         self.display.say('')
+        self.display.outdate()
         self.worker.ask(self.state)
 
 @patch
@@ -372,7 +381,9 @@ def _name_sample(self: Explorer):
 
 @patch
 def _sample_chosen(self: Explorer, change):
-    if not self._setting and change['new']: self._open(lambda: self._sample_file(change['new']))
+    if self._setting or not change['new']: return
+    self._set(path='')
+    self._open(lambda: self._sample_file(change['new']))
 
 @patch
 def _path_given(self: Explorer, change):
@@ -393,7 +404,7 @@ def _show(self: Explorer, stage: Stage):
 @patch
 def _fail(self: Explorer, state: State, error: Exception):
     "A message, and back to the picture that was shown before."
-    self.display.show_stage(Stage('ready', 1.0, None))
+    self.display.show_stage(Stage('ready', 1.0, self.shown))
     if isinstance(error, DiffhyperError): self.display.say(str(error))
     else:
         logging.getLogger('diffhyper').error('the explorer failed', exc_info=error)
