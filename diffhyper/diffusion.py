@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['WALKS', 'Predict', 'partition', 'Hyperprior', 'predict', 'predictor', 'walk', 'restore', 'preview_mean',
-           'preview_sample', 'denoising_loss']
+           'reverse_process', 'preview_sample', 'denoising_loss']
 
 # %% ../nbs/core/38_diffusion.ipynb #b67c9dde
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -134,6 +134,29 @@ def preview_mean(
     return torch.where(arrived.bool(), y_hat, mean)
 
 # %% ../nbs/core/38_diffusion.ipynb #7fbf05f0
+def reverse_process(
+    denoiser: Denoiser,
+    prior: Hyperprior,
+    y_hat: Tensor | None = None,  # (B, M, h, w) as far as decoded; None: only z has arrived
+    arrived: Tensor | None = None,  # (M, h, w) or (B, M, h, w), 1 where y_hat is known
+    sampling_steps: int = 10,  # reverse steps, 1 to num_train_timesteps
+    generator: torch.Generator | None = None,  # of the starting noise
+) -> Iterator[tuple[int, Tensor, Tensor]]:  # time; latent at that time and the clean estimate made from it, both (B, M, h, w), arrived elements as they are
+    "DDIM from noise, which is the hyperprior's own Gaussian, to a sample of the missing elements given the arrived ones: `sampling_steps` + 1 latents."
+    if arrived is None: arrived = torch.zeros_like(prior.means_hat)
+    known = prior.whiten(prior.means_hat if y_hat is None else y_hat)
+    arrived, context = arrived.bool().expand_as(known), prior.context(denoiser)
+    u = torch.randn(known.shape, generator=generator, device=generator.device if generator else known.device).to(known)
+
+    def predict_u0(u_t, t):
+        t_map = torch.where(arrived, 0.0, float(t))
+        return torch.where(arrived, known, denoiser.denoise(torch.where(arrived, known, u_t), t_map, context)[0])
+
+    for step in denoiser.scheduler.sample(predict_u0, u, sampling_steps):
+        yield step.t, prior.unwhiten(torch.where(arrived, known, u)), prior.unwhiten(step.u0)
+        u = step.u_s
+    yield 0, prior.unwhiten(u), prior.unwhiten(u)
+
 def preview_sample(
     denoiser: Denoiser,
     prior: Hyperprior,
@@ -143,17 +166,8 @@ def preview_sample(
     generator: torch.Generator | None = None,  # of the starting noise
 ) -> Tensor:  # (B, M, h, w)
     "A DDIM sample of the missing elements given the arrived ones."
-    if arrived is None: arrived = torch.zeros_like(prior.means_hat)
-    known = u = prior.whiten(prior.means_hat if y_hat is None else y_hat)
-    arrived, context = arrived.bool().expand_as(u), prior.context(denoiser)
-    noise = torch.randn(u.shape, generator=generator, device=generator.device if generator else u.device).to(u)
-
-    def predict_u0(u_t, t):
-        t_map = torch.where(arrived, 0.0, float(t))
-        return torch.where(arrived, known, denoiser.denoise(torch.where(arrived, known, u_t), t_map, context)[0])
-
-    for step in denoiser.scheduler.sample(predict_u0, noise, sampling_steps): u = step.u_s
-    return prior.unwhiten(u)
+    for _, _, y in reverse_process(denoiser, prior, y_hat, arrived, sampling_steps, generator): pass
+    return y
 
 # %% ../nbs/core/38_diffusion.ipynb #e6aad498
 def denoising_loss(
