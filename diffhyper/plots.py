@@ -24,7 +24,7 @@ from .metrics import ms_ssim_db
 
 # %% ../nbs/core/70_plots.ipynb #82f2b413
 HOUSE_STYLE = sns.axes_style('whitegrid') | sns.plotting_context('notebook') | {
-    'figure.constrained_layout.use': True, 'figure.titlesize': 'medium', 'figure.dpi': 110, 'axes.titlesize': 'medium', 'axes.titlelocation': 'left', 'axes.prop_cycle': plt.cycler(color=sns.color_palette('colorblind')),
+    'figure.constrained_layout.use': True, 'figure.titlesize': 'medium', 'figure.dpi': 110, 'axes.titlesize': 'medium', 'axes.titleweight': 'bold', 'axes.titlelocation': 'left', 'axes.prop_cycle': plt.cycler(color=sns.color_palette('colorblind')),
     'axes.spines.top': False, 'axes.spines.right': False, 'grid.color': '0.9', 'legend.frameon': False, 'image.cmap': 'mako', 'xtick.bottom': False, 'ytick.left': False, 'axes.edgecolor': '0.4'}
 
 def house_style():
