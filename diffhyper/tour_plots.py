@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
-from .config import require
+from .anatomy_plots import signed
 from .container import header_fields, read_contents
 from .data import to_image
 from .diffusion import partition
@@ -195,6 +195,6 @@ def shaded_bars(
     ax.bar(names, against, color="0.85", width=0.75)
     ax.bar(names, list(values.values()), color=shades, width=0.55)
     for i, (v, w) in enumerate(zip(values.values(), against)):
-        if v != w: ax.text(i, max(v, w), f"{v / w - 1:+.0%}".replace("-", "\u2212"), ha="center", va="bottom", size=12)
+        if v != w: ax.text(i, max(v, w), signed(100 * (v / w - 1), 0), ha="center", va="bottom", size=12)
     ax.set_ylim(0, 1.12 * max(*against, *values.values()))
     ax.grid(visible=False, axis="x")
