@@ -35,6 +35,7 @@ LADDER = {
     'metrics': BASE, 'anchors': BASE, 'evaluate': MEASURE,
     'speed': MEASURE | {'train', 'evaluate'}, 'speed_plots': MEASURE | {'evaluate', 'speed'},  # speed joins training and evaluation: it times both
     'anatomy': MEASURE | {'evaluate'}, 'anatomy_plots': MEASURE | {'evaluate', 'anatomy', 'plots'},
+    'tour_plots': MEASURE | {'evaluate', 'anatomy', 'anatomy_plots', 'plots'},
     'plots': MEASURE | {'evaluate'}, 'explore': MEASURE | {'evaluate', 'plots', 'anatomy'}, 'explore_widgets': MEASURE | {'explore'},
     'study': MEASURE | {'evaluate'}, 'card': MEASURE | {'evaluate'}, 'sweep': {'config', 'ops'}, 'cli': MEASURE | {'sweep', 'train', 'evaluate', 'plots', 'explore'},
 }

@@ -1,6 +1,6 @@
 __version__ = "0.1.0"
 
-import warnings
+import warnings as _warnings
 
-# compressai imports torch_geometric, which calls what torch deprecates: nothing that a user could act on
-warnings.filterwarnings("ignore", r"`torch\.jit\.script` is deprecated", FutureWarning)
+# compressai imports torch_geometric, which still uses what PyTorch deprecates; this one message says nothing to users of either
+_warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", FutureWarning)

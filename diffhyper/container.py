@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['MAGIC', 'VERSION', 'HEADER_BYTES', 'FIXED', 'TAIL', 'MAX_PIXELS', 'BLOCK', 'MAX_ICC', 'WEIGHTS', 'varint',
            'read_varint', 'Header', 'check_size', 'read_header', 'pack', 'Chunk', 'read_chunk', 'Contents',
-           'read_contents', 'unpack', 'read_bytes', 'unpack_icc', 'shipped_weights', 'weights_name', 'describe']
+           'read_contents', 'unpack', 'read_bytes', 'unpack_icc', 'shipped_weights', 'weights_name', 'describe',
+           'header_fields']
 
 # %% ../nbs/core/43_container.ipynb #f020b167
 import struct
@@ -13,7 +14,7 @@ import zlib
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
-from itertools import takewhile
+from itertools import accumulate, takewhile
 from pathlib import Path
 
 from .config import CODING_STEPS, DiffhyperError, existing_path, require
@@ -259,3 +260,15 @@ def describe(
         f"not whole: {contents.problem}; {usable}" if contents.problem else "whole",
         f"{'chunk':8} {'bytes':>9} {'share':>6}  state",
         *(f"{name:8} {size:9} {size / contents.size:6.1%}  {state}" for name, size, state in rows)])
+
+# %% ../nbs/core/43_container.ipynb #f020b167-1
+def header_fields(
+    header: Header,
+) -> list[tuple[str, bytes, str]]:  # name, bytes, meaning; in the order of the file
+    "The fields of a header."
+    h, raw = header, header.to_bytes()
+    read = [("magic", 4, "a .dhp file"), ("version", 1, str(VERSION)), ("flags", 1, h.mode + " with ICC profile" * h.icc), ("quality", 1, f"{h.quality_level} of 255"), ("steps", 1, str(h.coding_steps)),
+            ("width", len(varint(h.width)), str(h.width)), ("height", len(varint(h.height)), str(h.height)), ("weights", 4, weights_name(h.fingerprint) or "unknown here"),
+            ("CRC latent", 4, f"{h.latent_crc:08x}"), ("CRC header", 4, raw[-4:].hex())]
+    ends = list(accumulate(n for _, n, _ in read))
+    return [(name, raw[end - n:end], meaning) for (name, n, meaning), end in zip(read, ends)]
