@@ -194,6 +194,17 @@ def check_readme(repo):
     return len(found)
 
 
+def check_translation(repo):
+    "the translated README has the commands, links, headings and tables of README.md, each names the other, and its links lead somewhere"
+    text, path = repo.text('README.md'), readme.TRANSLATION
+    if path not in repo.files: yield f'{path} does not exist'; return 1
+    translated = readme.from_root(repo.text(path))
+    for gap in readme.translation_gaps(text, translated): yield f'{path} has not followed README.md: {gap}'
+    for target in readme.broken_links(repo.root, translated): yield f'{path} links to {target}, which does not exist'
+    if f']({path})' not in text or '](README.md)' not in translated: yield f'README.md and {path} do not link to each other'
+    return len(readme.skeleton(text)['links'])
+
+
 def check_parameters_cell(repo):
     "one cell tagged `parameters` in every run notebook: annotated scalars, one per line"
     for path in repo.runs():
@@ -265,7 +276,7 @@ def check_places(repo):
     return read
 
 
-CHECKS = [check_modules, check_ladder, check_directives, check_star_imports, check_export_cells, check_format, check_readme, check_parameters_cell,
+CHECKS = [check_modules, check_ladder, check_directives, check_star_imports, check_export_cells, check_format, check_readme, check_translation, check_parameters_cell,
           check_parameters_config, check_run_notebooks, check_top_level, check_weights, check_places]
 
 
@@ -351,6 +362,11 @@ def both(*plants):
     return plant
 
 
+def in_file(path, old, new):
+    def plant(root): (root/path).write_text((root/path).read_text(encoding='utf-8').replace(old, new, 1), encoding='utf-8')
+    return plant
+
+
 def index(change):
     "Plants a change of the text of nbs/index.ipynb and of the README made from it."
     def edit(nb):
@@ -385,6 +401,9 @@ PLANTS = [
     ('readme', 'an edited README', appended('README.md', 'more\n')),
     ('readme', 'a command without its mark', index(lambda s: s.replace('<!-- command: test -->', ''))),
     ('readme', 'a link to nowhere', index(lambda s: s + '\n[gone](core/gone.ipynb)' if s.startswith('# ') else s)),
+    ('translation', 'a command that changed', in_file('nbs/README.ko.md', '--save_samples', '--save_sample')),
+    ('translation', 'a heading less', in_file('nbs/README.ko.md', '\n## ', '\n')),
+    ('translation', 'a link less', in_file('nbs/README.ko.md', '](guides/', '](http://example.org/')),
     ('parameters_cell', 'two parameters cells', more_cells('nbs/runs/train.ipynb', cell('# nothing', 0, tags=['parameters']))),
     ('parameters_cell', 'a parameter without annotation', parameters(without_annotation)),
     ('parameters_config', 'a parameter that is no field', parameters(lambda s: s + '\nstray: int = 1')),

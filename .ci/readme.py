@@ -47,6 +47,23 @@ def broken_links(root, text):
     return [m[2] for p in CODE.split(text)[::2] for m in LINK.finditer(p) if not (Path(root)/m[2].split('#')[0]).exists()]
 
 
+TRANSLATION = 'nbs/README.ko.md'
+
+
+def skeleton(text):
+    "What a translation shares with its original: kind of part -> the parts, in their order."
+    prose = ''.join(piece for piece in CODE.split(text)[::2])
+    return {'code blocks': re.findall(r'^```.*?^```', text, re.DOTALL | re.M), 'headings': re.findall(r'^#+(?= )', prose, re.M),
+            'links': [m[2] for m in LINK.finditer(prose) if m[2] not in ('README.md', TRANSLATION)], 'rows of tables': [line.count('|') for line in text.splitlines() if line.startswith('|')]}
+
+
+def translation_gaps(text, translated):
+    "How a translation, its links already from the root, falls behind the original."
+    for (kind, here), there in zip(skeleton(text).items(), skeleton(translated).values()):
+        if lost := next((part for part in here if part not in there), None): yield f'{kind}: {lost.splitlines()[0]!r} is missing'
+        elif here != there: yield f'{kind}: {len(there)} instead of {len(here)}, or in another order'
+
+
 if __name__ == '__main__':
     root = Path(__file__).resolve().parent.parent
     target, args = root/'README.md', sys.argv[1:]

@@ -1,9 +1,9 @@
 """Opens the guides and the runs in a real JupyterLab, in a real browser, and runs all cells.
 
-    python .ci/browser.py                          every notebook of nbs/guides and nbs/runs
-    python .ci/browser.py tour explorer            some of them
-    python .ci/browser.py --screenshots FOLDER     keeps a picture of every page
-    python .ci/browser.py --self-test              planted faults, each of which must be seen
+    python .ci/lab.py                          every notebook of nbs/guides and nbs/runs
+    python .ci/lab.py tour explorer            some of them
+    python .ci/lab.py --screenshots FOLDER     keeps a picture of every page
+    python .ci/lab.py --self-test              planted faults, each of which must be seen
 
 The notebooks are run in a copy of the checkout. Chromium is the system's; a line per notebook says what was seen, and the exit code how it went.
 """
@@ -243,7 +243,7 @@ async def visit_all(checkout, paths, folder, home):
             async def one(path):
                 async with turn: return await visit(browser, address, path, folder)
 
-            for done in asyncio.as_completed([one(p) for p in paths]):
+            for done in asyncio.as_completed([asyncio.create_task(one(p)) for p in paths]):  # tasks, which take their turns in this order
                 line, well = await done
                 print(line, flush=True)
                 bad += not well
