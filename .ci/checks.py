@@ -24,7 +24,7 @@ MAX_EXPORT_LINES, MAX_OUTPUT_BYTES, MAX_WEIGHT_BYTES = 40, 200_000, 16_000_000
 BASE = {'config', 'ops', 'rounding', 'tiles', 'data'}
 DIFFUSION, COMPRESSION = BASE | {'schedule', 'denoiser', 'diffusion'}, BASE | {'transforms', 'entropy'}
 CODEC = COMPRESSION | DIFFUSION | {'integer', 'codec', 'loading', 'container', 'bitstream'}
-MEASURE = CODEC | {'baselines', 'checkpoint', 'metrics', 'anchors'}
+MEASURE = CODEC | {'baselines', 'checkpoint', 'metrics', 'anchors', 'record'}
 LADDER = {
     'config': set(), 'ops': {'config'}, 'rounding': {'config', 'ops'}, 'tiles': set(), 'data': {'config', 'ops'},
     'transforms': BASE, 'entropy': BASE | {'transforms'},
@@ -32,7 +32,7 @@ LADDER = {
     'integer': COMPRESSION | DIFFUSION, 'codec': COMPRESSION | DIFFUSION | {'integer'}, 'loading': COMPRESSION | DIFFUSION | {'codec', 'container'},
     'container': {'config'}, 'bitstream': COMPRESSION | DIFFUSION | {'codec', 'loading', 'container'}, 'pillow': CODEC,
     'baselines': CODEC, 'checkpoint': CODEC, 'train': CODEC | {'baselines', 'checkpoint'},
-    'metrics': BASE, 'anchors': BASE, 'evaluate': MEASURE,
+    'metrics': BASE, 'record': CODEC | {'metrics'}, 'anchors': BASE, 'evaluate': MEASURE,
     'speed': MEASURE | {'train', 'evaluate'}, 'speed_plots': MEASURE | {'evaluate', 'speed'},  # speed joins training and evaluation: it times both
     'anatomy': MEASURE | {'evaluate'}, 'anatomy_plots': MEASURE | {'evaluate', 'anatomy', 'plots'},
     'plots': MEASURE | {'evaluate'}, 'explore': MEASURE | {'evaluate', 'plots'},
