@@ -139,7 +139,7 @@ class TrainConfig:
     epochs: int = 1  # passes over data_path, one random crop per picture and pass
     lr: float = 4e-4  # peak learning rate of Adam
     lambda_rate: str = DEFAULT_LAMBDA_RATE  # MSE per bit per pixel: one number, or "lowest,highest" for one model at every rate
-    model: str = "diffusion-hyperprior"  # or a part of it or a baseline: shortcut-mean-scale, plain-transforms, bmshj2018-hyperprior, mbt2018-mean, mbt2018, or one of these three with "+shortcut"
+    model: str = "diffusion-hyperprior"  # what is trained: this, or a part of it or a baseline: shortcut-mean-scale, plain-transforms, bmshj2018-hyperprior, mbt2018-mean, mbt2018, or one of these three with "+shortcut"
     N: int = 128  # channels of the transforms and of the hyper-latent z
     M: int = 128  # channels of the latent y
     diffusion_steps: int = 50  # steps of the diffusion schedule
@@ -194,7 +194,7 @@ class EvaluateConfig:
 @dataclass(frozen=True)
 class ReportConfig:
     "Where the report reads its rows and draws its figures."
-    data_dir: str = "data"  # folder with kodak/*.csv and training/*.csv
+    data_dir: str = "data"  # folder with kodak/*.csv, gb82/*.csv, study/, anatomy/, speed/ and training/*.csv
     figures_dir: str = "figures"  # folder for the figures
     weights_dir: str = "figures"  # folder for the model card
 
@@ -237,17 +237,17 @@ class SpeedConfig:
     device: str = "cpu"  # "auto", "cpu", "cuda" or "cuda:0" ...
     threads: int = 1  # cores that the whole process may use
     width: int = 768  # of every picture in pixels: the middle of a larger one, a smaller one continued by mirroring
-    height: int = 512  # likewise
+    height: int = 512  # of every picture in pixels, likewise
     max_images: int = 1  # pictures of data_path that are coded
     quality: float = 0.5  # of our files, whose bytes the anchors are given
-    coding_steps: str = "0,1,2,4,8"  # comma-separated
+    coding_steps: str = "0,1,2,4,8"  # comma-separated numbers of reverse steps of ours
     baselines: str = "bmshj2018-hyperprior,mbt2018-mean,mbt2018"  # comma-separated models of CompressAI
     anchors: str = "jpeg,webp,avif,jpeg2000,jpegxl"  # comma-separated coders of Pillow; those that are not installed are named and skipped
     rounds: int = 9  # times that every coder is measured on a picture, in turn
-    slow_rounds: int = 3  # likewise, the autoregressive mbt2018
+    slow_rounds: int = 3  # times that the autoregressive mbt2018 is, which is slow
     megapixels: str = "0.1,0.3,1,3,10,24"  # comma-separated sizes of the pictures whose time and memory are measured
     N: int = 128  # channels of the baselines and of the model whose training is measured
-    M: int = 192  # channels of their latent
+    M: int = 192  # channels of their latent y
     batch_size: int = 8  # crops per training step
     image_size: int = 256  # side of a training crop in pixels
     training_rounds: int = 5  # steps of every training loop, in turn
