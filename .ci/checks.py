@@ -426,7 +426,7 @@ PLANTS = [
     ('readme', 'a link to nowhere', index(lambda s: s + '\n[gone](core/gone.ipynb)' if s.startswith('# ') else s)),
     ('parameters_cell', 'two parameters cells', more_cells('nbs/runs/train.ipynb', cell('# nothing', 0, tags=['parameters']))),
     ('parameters_cell', 'a parameter without annotation', parameters(without_annotation)),
-    ('parameters_config', 'a parameter that is no field', parameters(lambda s: s + '\nstray: int = 1')),
+    ('parameters_config', 'a parameter that is no field', parameters(lambda s: s + '\nstray: int = 1  # of no use')),
     ('parameters_config', 'a field that is no parameter', parameters(without_first)),
     ('parameters_config', 'a config built by hand', one_by_hand),
     ('parameters_help', 'a default of another type', parameters(lambda s: s.replace('cache_gb: float = 2.0', 'cache_gb: float = 2'))),

@@ -41,7 +41,9 @@ class Slot:
         "Draw, if it is time."
         if not force and time.perf_counter() < self.next: return
         began = time.perf_counter()
-        if (thing := make()) is not None:
+        try: thing = make()
+        except Exception as e: thing = f"cannot be drawn ({type(e).__name__}: {e})"  # no reason to stop a run of hours
+        if thing is not None:
             if self.handle is None: self.handle = display(thing, display_id=True)
             else: self.handle.update(thing)
         self.next = time.perf_counter() + max(self.every_sec, (time.perf_counter() - began) / self.share)
@@ -78,9 +80,7 @@ class View:
         raise NotImplementedError
 
     def draw(self, force: bool):
-        for name, make in self.parts(*self.state):
-            try: self.slots[name].update(make, force)
-            except Exception as e: self.slots[name].update(lambda: f"{name} cannot be drawn ({type(e).__name__}: {e})", force)
+        for name, make in self.parts(*self.state): self.slots[name].update(make, force)
 
     def __call__(self, *state):
         self.state = state

@@ -14,7 +14,7 @@ import os
 import platform
 import subprocess
 import time
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
@@ -22,7 +22,6 @@ from pathlib import Path
 
 import torch
 from fastcore.docments import docments
-from IPython.display import Markdown
 
 from . import __version__
 from .config import DiffhyperError, existing_path
