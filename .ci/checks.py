@@ -39,7 +39,8 @@ LADDER = {
     'anatomy': MEASURE | {'evaluate'}, 'anatomy_plots': MEASURE | {'evaluate', 'anatomy', 'plots'},
     'plots': MEASURE | {'evaluate'}, 'live': MEASURE | {'train', 'evaluate', 'plots'},  # live joins training and evaluation: it shows both
     'explore': MEASURE | {'evaluate', 'plots'},
-    'study': MEASURE | {'evaluate'}, 'card': MEASURE | {'evaluate'}, 'sweep': {'config', 'ops'}, 'cli': MEASURE | {'sweep', 'train', 'evaluate', 'plots', 'explore'},
+    'study': MEASURE | {'evaluate'}, 'card': MEASURE | {'evaluate'}, 'sweep': {'config', 'ops'}, 'workers': {'config', 'sweep'},
+    'sweep_results': MEASURE | {'evaluate', 'plots', 'live', 'sweep'}, 'cli': MEASURE | {'sweep', 'workers', 'sweep_results', 'train', 'evaluate', 'plots', 'explore'},
 }
 
 # The config that each run notebook builds; other notebooks there are asked which one of diffhyper.config they call.
