@@ -23,12 +23,12 @@ TOP_LEVEL = {'nbs', 'diffhyper', 'data', 'figures', 'settings.ini', 'setup.py', 
 MAX_EXPORT_LINES, MAX_OUTPUT_BYTES, MAX_WEIGHT_BYTES = 40, 200_000, 16_000_000
 
 # The ladder: what each module may import, itself aside. Compression (transforms, entropy) and diffusion meet in their integer twin and in codec; training knows nothing of evaluation.
-BASE = {'config', 'ops', 'rounding', 'tiles', 'data'}
+BASE = {'config', 'files', 'ops', 'rounding', 'tiles', 'data'}
 DIFFUSION, COMPRESSION = BASE | {'schedule', 'denoiser', 'diffusion'}, BASE | {'transforms', 'entropy'}
 CODEC = COMPRESSION | DIFFUSION | {'integer', 'codec', 'loading', 'container', 'bitstream'}
 MEASURE = CODEC | {'baselines', 'checkpoint', 'metrics', 'anchors', 'record'}
 LADDER = {
-    'config': set(), 'ops': {'config'}, 'rounding': {'config', 'ops'}, 'tiles': set(), 'data': {'config', 'ops'},
+    'config': set(), 'files': {'config'}, 'ops': {'config'}, 'rounding': {'config', 'ops'}, 'tiles': set(), 'data': {'config', 'ops'},
     'transforms': BASE, 'entropy': BASE | {'transforms'},
     'schedule': BASE, 'denoiser': BASE | {'schedule'}, 'diffusion': BASE | {'schedule', 'denoiser'},
     'integer': COMPRESSION | DIFFUSION, 'codec': COMPRESSION | DIFFUSION | {'integer'}, 'loading': COMPRESSION | DIFFUSION | {'codec', 'container'},
@@ -39,7 +39,7 @@ LADDER = {
     'anatomy': MEASURE | {'evaluate'}, 'anatomy_plots': MEASURE | {'evaluate', 'anatomy', 'plots'},
     'plots': MEASURE | {'evaluate'}, 'live': MEASURE | {'train', 'evaluate', 'plots'},  # live joins training and evaluation: it shows both
     'explore': MEASURE | {'evaluate', 'plots'},
-    'study': MEASURE | {'evaluate'}, 'card': MEASURE | {'evaluate'}, 'sweep': {'config', 'ops'}, 'workers': {'config', 'sweep'},
+    'study': MEASURE | {'evaluate'}, 'card': MEASURE | {'evaluate'}, 'sweep': {'config', 'files'}, 'workers': {'config', 'sweep'},
     'sweep_results': MEASURE | {'evaluate', 'plots', 'live', 'sweep'}, 'cli': MEASURE | {'sweep', 'workers', 'sweep_results', 'train', 'evaluate', 'plots', 'explore'},
 }
 

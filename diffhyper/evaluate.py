@@ -36,7 +36,7 @@ from .baselines import Baseline, coder_of, load_codec
 from .codec import DiffusionHyperprior
 from .config import DiffhyperError, EvaluateConfig, anchor_list, quality_list, require
 from .data import list_images, read_image, to_tensor, usable_images
-from .ops import output_folder, to_json, write_text
+from .files import output_folder, to_json, write_text
 from .metrics import bd_rate, bd_rate_interval, bpp, compression_ratio, ms_ssim, ms_ssim_db, peak_memory, psnr_db
 
 # %% ../nbs/core/65_evaluate.ipynb #6b38c9a9

@@ -27,7 +27,8 @@ from . import __version__
 from .config import DiffhyperError, existing_path
 from .loading import weights_path
 from .metrics import peak_memory
-from .ops import output_folder, pick_device, to_json, write_text
+from .files import output_folder, to_json, write_text
+from .ops import pick_device
 
 # %% ../nbs/core/52_record.ipynb #f020b167-1
 def machine_of(

@@ -47,7 +47,8 @@ from .anchors import ANCHOR_CODERS, match_bytes
 from .evaluate import OURS, picture_names
 from .loading import load_model
 from .metrics import psnr_db
-from .ops import output_folder, pad_to_multiple, pick_device, to_json, write_text
+from .files import output_folder, to_json, write_text
+from .ops import pad_to_multiple, pick_device
 from .record import machine_of, versions_of
 from .train import TrainState, training_step
 

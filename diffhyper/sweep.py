@@ -31,7 +31,7 @@ from tqdm.auto import tqdm
 
 from . import config as configurations
 from .config import DiffhyperError, config_from_dict, existing_path, require
-from .ops import replacing, write_text
+from .files import replacing, write_text
 
 # %% ../nbs/core/80_sweep.ipynb #f020b167-1
 @dataclass(frozen=True)

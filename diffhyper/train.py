@@ -32,7 +32,8 @@ from .baselines import Baseline, build, load_codec
 from .codec import DiffusionHyperprior
 from .config import DiffhyperError, TrainConfig, existing_path, lambda_of_quality, lambda_range, require
 from .data import CropDataset, list_images, read_image, to_image, to_tensor, usable_images
-from .ops import pick_device, replacing, use_autocast
+from .files import replacing
+from .ops import pick_device, use_autocast
 
 # %% ../nbs/core/55_train.ipynb #2441d6be
 def total_loss(
