@@ -44,7 +44,7 @@ LADDER = {
 }
 
 # The config that each run notebook builds; other notebooks there are asked which one of diffhyper.config they call.
-RUN_CONFIG = {'train': 'TrainConfig', 'evaluate': 'EvaluateConfig', 'report': 'ReportConfig', 'speed': 'SpeedConfig', 'anatomy': 'AnatomyConfig'}
+RUN_CONFIG = {'train': 'TrainConfig', 'evaluate': 'EvaluateConfig', 'report': 'ReportConfig', 'speed': 'SpeedConfig', 'anatomy': 'AnatomyConfig', 'sweep': 'SweepConfig'}
 
 # Directives of nbdev 2.4.14, then those that Quarto reads from a cell; `tst_flags` of settings.ini are added.
 NBDEV_DIRECTIVES = set('default_exp export exports exporti hide hide_line filter_stream exec_doc'.split())

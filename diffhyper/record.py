@@ -103,13 +103,13 @@ def read_record(
 
 # %% ../nbs/core/52_record.ipynb #f020b167-5
 class Record:
-    "`record = Record(config)`, then `with record: ...`, then `record.add(bpp=0.5)`. Written to output_dir/record.json, if the configuration has an output_dir."
+    "`record = Record(config)`, then `with record: ...`, then `record.add(bpp=0.5)`. Written to record.json in the configuration's output_dir or root, if it has one."
     def __init__(
         self,
         config,  # a configuration
     ):
         device = getattr(config, "device", "cpu")
-        self.kind, self.folder, self.memory = type(config), getattr(config, "output_dir", None), peak_memory(pick_device(device), interval_sec=0.2)
+        self.kind, self.folder, self.memory = type(config), getattr(config, "output_dir", getattr(config, "root", None)), peak_memory(pick_device(device), interval_sec=0.2)
         self.facts = Facts(self.kind.__name__, asdict(config), *commit_of(), versions_of(), machine_of(device, getattr(config, "threads", 0)), weights_of(config))
 
     def write(self):

@@ -227,7 +227,7 @@ def waits_for(
     reads = lambda other: any(isinstance(v, str) and v.startswith(f"{other.folder}{os.sep}") for v in run.parameters.values())
     return next((other.key for other in runs if other.folder != run.folder and reads(other) and not is_done(other)), "")
 
-
+# %% ../nbs/core/80_sweep.ipynb #f020b167-7
 def what_failed(
     e: Exception,  # from papermill
 ) -> str:  # one line
@@ -263,7 +263,7 @@ def execute(
             return problem
     except DiffhyperError as e: return str(e)
 
-# %% ../nbs/core/80_sweep.ipynb #f020b167-7
+# %% ../nbs/core/80_sweep.ipynb #f020b167-8
 @dataclass(frozen=True)
 class State:
     "Where a run stands."
@@ -285,7 +285,7 @@ def state_of(
     if other := waits_for(run, runs): return State("waits", f"for {other}")
     return State("due", "its process died" if lock_of(run).exists() else "")
 
-# %% ../nbs/core/80_sweep.ipynb #f020b167-8
+# %% ../nbs/core/80_sweep.ipynb #f020b167-9
 TICK_SEC = 2.0  # between two looks at what is still running
 
 
@@ -324,7 +324,7 @@ def chosen_runs(
     require(chosen, f"no run's name contains {only!r}; there are {', '.join(r.key for r in runs)}")
     return [r for r in chosen if not failed or state_of(r, runs).state == "failed"]
 
-# %% ../nbs/core/80_sweep.ipynb #f020b167-9
+# %% ../nbs/core/80_sweep.ipynb #f020b167-10
 def sweep(
     runs: list[Run],  # from `read_plan`
     only: str = "",  # run only those whose stage/name contains this
@@ -353,7 +353,7 @@ def sweep(
     watch()
     return states
 
-# %% ../nbs/core/80_sweep.ipynb #f020b167-10
+# %% ../nbs/core/80_sweep.ipynb #f020b167-11
 def collect(
     runs: list[Run],
     folder: str | Path,  # gets stage/name.rows.csv and the like
