@@ -15,6 +15,7 @@ setup(
     long_description=readme.read_text(encoding='utf-8') if readme.exists() else '', long_description_content_type='text/markdown',
     python_requires='>=' + cfg['min_python'], packages=find_packages(include=[cfg['lib_path'], cfg['lib_path'] + '.*']),
     package_data={cfg['lib_path']: cfg['package_data'].split()},
-    install_requires=cfg['requirements'].split(), extras_require={'dev': cfg['dev_requirements'].split(), 'jpegxl': cfg['jpegxl_requirements'].split()},
+    install_requires=cfg['requirements'].split(), extras_require={'dev': cfg['dev_requirements'].split(), 'jpegxl': cfg['jpegxl_requirements'].split(),
+                                                                  'dask': cfg['dask_requirements'].split()},
     entry_points={'console_scripts': cfg['console_scripts'].split()}, zip_safe=False,
 )

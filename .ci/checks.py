@@ -4,12 +4,14 @@
 A check yields one message per violation and returns how many things it looked at: a check that looked at nothing has failed.
 """
 import ast
+import io
 import json
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import tokenize
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -21,27 +23,29 @@ TOP_LEVEL = {'nbs', 'diffhyper', 'data', 'figures', 'settings.ini', 'setup.py', 
 MAX_EXPORT_LINES, MAX_OUTPUT_BYTES, MAX_WEIGHT_BYTES = 40, 200_000, 16_000_000
 
 # The ladder: what each module may import, itself aside. Compression (transforms, entropy) and diffusion meet in their integer twin and in codec; training knows nothing of evaluation.
-BASE = {'config', 'ops', 'rounding', 'tiles', 'data'}
+BASE = {'config', 'files', 'ops', 'rounding', 'tiles', 'data'}
 DIFFUSION, COMPRESSION = BASE | {'schedule', 'denoiser', 'diffusion'}, BASE | {'transforms', 'entropy'}
 CODEC = COMPRESSION | DIFFUSION | {'integer', 'codec', 'loading', 'container', 'bitstream'}
-MEASURE = CODEC | {'baselines', 'checkpoint', 'metrics', 'anchors'}
+MEASURE = CODEC | {'baselines', 'checkpoint', 'metrics', 'anchors', 'record'}
 LADDER = {
-    'config': set(), 'ops': {'config'}, 'rounding': {'config', 'ops'}, 'tiles': set(), 'data': {'config', 'ops'},
+    'config': set(), 'files': {'config'}, 'ops': {'config'}, 'rounding': {'config', 'ops'}, 'tiles': set(), 'data': {'config', 'ops'},
     'transforms': BASE, 'entropy': BASE | {'transforms'},
     'schedule': BASE, 'denoiser': BASE | {'schedule'}, 'diffusion': BASE | {'schedule', 'denoiser'},
     'integer': COMPRESSION | DIFFUSION, 'codec': COMPRESSION | DIFFUSION | {'integer'}, 'loading': COMPRESSION | DIFFUSION | {'codec', 'container'},
     'container': {'config'}, 'bitstream': COMPRESSION | DIFFUSION | {'codec', 'loading', 'container'}, 'pillow': CODEC,
     'baselines': CODEC, 'checkpoint': CODEC, 'train': CODEC | {'baselines', 'checkpoint'},
-    'metrics': BASE, 'anchors': BASE, 'evaluate': MEASURE,
+    'metrics': BASE, 'record': CODEC | {'metrics'}, 'anchors': BASE, 'evaluate': MEASURE,
     'speed': MEASURE | {'train', 'evaluate'}, 'speed_plots': MEASURE | {'evaluate', 'speed'},  # speed joins training and evaluation: it times both
     'anatomy': MEASURE | {'evaluate'}, 'anatomy_plots': MEASURE | {'evaluate', 'anatomy', 'plots'},
-    'tour_plots': MEASURE | {'evaluate', 'anatomy', 'anatomy_plots', 'plots'},
-    'plots': MEASURE | {'evaluate'}, 'explore': MEASURE | {'evaluate', 'plots', 'anatomy'}, 'explore_widgets': MEASURE | {'explore'},
-    'study': MEASURE | {'evaluate'}, 'card': MEASURE | {'evaluate'}, 'sweep': {'config', 'ops'}, 'cli': MEASURE | {'sweep', 'train', 'evaluate', 'plots', 'explore'},
+    'plots': MEASURE | {'evaluate'}, 'tour_plots': MEASURE | {'evaluate', 'anatomy', 'anatomy_plots', 'plots'},
+    'live': MEASURE | {'train', 'evaluate', 'plots'},  # live joins training and evaluation: it shows both
+    'explore': MEASURE | {'evaluate', 'plots', 'anatomy'}, 'explore_widgets': MEASURE | {'explore'},
+    'study': MEASURE | {'evaluate'}, 'card': MEASURE | {'evaluate'}, 'sweep': {'config', 'files'}, 'workers': {'config', 'sweep'},
+    'sweep_results': MEASURE | {'evaluate', 'plots', 'live', 'sweep'}, 'cli': MEASURE | {'sweep', 'workers', 'sweep_results', 'train', 'evaluate', 'plots'},
 }
 
 # The config that each run notebook builds; other notebooks there are asked which one of diffhyper.config they call.
-RUN_CONFIG = {'train': 'TrainConfig', 'evaluate': 'EvaluateConfig', 'report': 'ReportConfig', 'speed': 'SpeedConfig', 'anatomy': 'AnatomyConfig'}
+RUN_CONFIG = {'train': 'TrainConfig', 'evaluate': 'EvaluateConfig', 'report': 'ReportConfig', 'speed': 'SpeedConfig', 'anatomy': 'AnatomyConfig', 'sweep': 'SweepConfig'}
 
 # Directives of nbdev 2.4.14, then those that Quarto reads from a cell; `tst_flags` of settings.ini are added.
 NBDEV_DIRECTIVES = set('default_exp export exports exporti hide hide_line filter_stream exec_doc'.split())
@@ -215,24 +219,55 @@ def check_parameters_cell(repo):
     return len(repo.runs())
 
 
+def configs_of(tree):
+    "Names of the configurations that code builds: `config_from_notebook(X, globals())` counts as X, a call X(...) as 'X by hand'."
+    for n in ast.walk(tree):
+        if not isinstance(n, ast.Call): continue
+        if ast.unparse(n.func) == 'config_from_notebook': yield ast.unparse(n.args[0]) if len(n.args) == 2 and ast.unparse(n.args[1]) == 'globals()' else 'something not from globals()'
+        elif isinstance(n.func, ast.Name) and n.func.id.endswith('Config'): yield f'{n.func.id} by hand'
+
+
 def check_parameters_config(repo):
-    "the parameters of a run notebook are the fields of the config that it builds"
+    "the parameters of a run notebook are the fields of the config that it builds, by `config_from_notebook`, which refuses all others"
     for name in RUN_CONFIG:
         if f'nbs/runs/{name}.ipynb' not in repo.notebooks: yield f'nbs/runs/{name}.ipynb does not exist'
     fields = dataclass_fields(ast.parse(repo.text(repo.modules['config']))) if 'config' in repo.modules else {}
     for path in repo.runs():
         trees = [(parsed(src), c) for _, src, c in repo.code(path)]
-        called = {n.func.id for t, _ in trees for n in ast.walk(t) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
-        called |= {n.func.value.id for t, _ in trees for n in ast.walk(t) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and isinstance(n.func.value, ast.Name)}
-        built, wanted = sorted(called & {f for f in fields if f.endswith('Config')}), RUN_CONFIG.get(Path(path).stem)
-        if len(built) != 1 or wanted not in (None, *built):
-            yield f"{path} builds {' and '.join(built) or 'no config'} of {PACKAGE}.config, not {wanted or 'exactly one'}"
+        built, wanted = sorted({name for t, _ in trees for name in configs_of(t)}), RUN_CONFIG.get(Path(path).stem)
+        if len(built) != 1 or built[0] not in fields or wanted not in (None, *built):
+            yield f"{path} builds {' and '.join(built) or 'no config'}, not {wanted or 'exactly one'} by config_from_notebook({wanted or '...'}, globals())"
             continue
         names = {t.id for tree, c in trees if is_parameters(c) for s in tree.body if isinstance(s, (ast.Assign, ast.AnnAssign))
                  for t in getattr(s, 'targets', [getattr(s, 'target', None)]) if isinstance(t, ast.Name)}
         if extra := sorted(names - set(fields[built[0]])): yield f"{path}: parameters {', '.join(extra)} are no fields of {built[0]}"
         if missing := sorted(set(fields[built[0]]) - names): yield f"{path}: fields {', '.join(missing)} of {built[0]} are no parameters"
     return len(repo.runs())
+
+
+def told(source, body):
+    "Name -> (type, default, comment) of the annotated assignments in a list of statements; a default that is another name is looked up in the source."
+    comments = {t.start[0]: t.string.lstrip('# ') for t in tokenize.generate_tokens(io.StringIO(source).readline) if t.type == tokenize.COMMENT}
+    known = {t.id: ast.literal_eval(n.value) for n in ast.parse(source).body if isinstance(n, ast.Assign) and isinstance(n.value, ast.Constant) for t in n.targets if isinstance(t, ast.Name)}
+    value = lambda node: known.get(node.id) if isinstance(node, ast.Name) else ast.literal_eval(node)
+    return {s.target.id: (ast.unparse(s.annotation), value(s.value), comments.get(s.end_lineno, '')) for s in body if isinstance(s, ast.AnnAssign) and s.value}
+
+
+def check_parameters_help(repo):
+    "what `papermill --help-notebook` says of a parameter is what its field says: type, comment, and where the default is another one, why, and the field's"
+    source = repo.text(repo.modules['config']) if 'config' in repo.modules else ''
+    classes, seen = {n.name: told(source, n.body) for n in ast.parse(source).body if isinstance(n, ast.ClassDef)}, 0
+    for path in repo.runs():
+        cells = [src for _, src, c in repo.code(path) if is_parameters(c)]
+        fields = classes.get(next((name for _, src, _ in repo.code(path) for name in configs_of(parsed(src))), ''), {})
+        for name, (kind, default, comment) in (told(cells[0], parsed(cells[0]).body) if cells else {}).items():
+            seen += 1
+            field_kind, field_default, field_comment = fields.get(name, (kind, default, comment))
+            if kind != field_kind or type(default).__name__ != kind: yield f'{path}: {name} is a {kind} with a default that is a {type(default).__name__}; its field is a {field_kind}'
+            if not comment or '=' in comment: yield f'{path}: {name} needs a comment, without an equals sign, which papermill --help-notebook cannot read'
+            pattern = re.escape(field_comment) + ('' if default == field_default else rf' \((smoke size|here [^()]+), otherwise {re.escape(repr(field_default))}\)')
+            if not re.fullmatch(pattern, comment): yield f"{path}: the comment of {name} is not that of its field, {field_comment!r}" + ('' if default == field_default else f", followed by '(smoke size, otherwise {field_default!r})'")
+    return seen
 
 
 def check_run_notebooks(repo):
@@ -277,7 +312,7 @@ def check_places(repo):
 
 
 CHECKS = [check_modules, check_ladder, check_directives, check_star_imports, check_export_cells, check_format, check_readme, check_translation, check_parameters_cell,
-          check_parameters_config, check_run_notebooks, check_top_level, check_weights, check_places]
+          check_parameters_config, check_parameters_help, check_run_notebooks, check_top_level, check_weights, check_places]
 
 
 # ---------------------------------------------------------------- running them
@@ -344,6 +379,12 @@ def parameters(change):
 def without_annotation(source): return re.sub(r'^(\w+)\s*:[^=]*=', r'\1 =', source, count=1, flags=re.M)
 
 
+def one_by_hand(root):
+    "A configuration built from some names: what papermill was given beyond them would go unseen."
+    change = lambda nb: [c.update(source=''.join(c['source']).replace('config_from_notebook(EvaluateConfig, globals())', 'EvaluateConfig(model_path=model_path)').splitlines(keepends=True)) for c in nb['cells']]
+    edited('nbs/runs/evaluate.ipynb', change)(root)
+
+
 def without_first(source):
     first = ast.parse(source).body[0]
     return '\n'.join(source.splitlines()[:first.lineno - 1] + source.splitlines()[first.end_lineno:])
@@ -406,8 +447,15 @@ PLANTS = [
     ('translation', 'a link less', in_file('nbs/README.ko.md', '](guides/', '](http://example.org/')),
     ('parameters_cell', 'two parameters cells', more_cells('nbs/runs/train.ipynb', cell('# nothing', 0, tags=['parameters']))),
     ('parameters_cell', 'a parameter without annotation', parameters(without_annotation)),
-    ('parameters_config', 'a parameter that is no field', parameters(lambda s: s + '\nstray: int = 1')),
+    ('parameters_config', 'a parameter that is no field', parameters(lambda s: s + '\nstray: int = 1  # of no use')),
     ('parameters_config', 'a field that is no parameter', parameters(without_first)),
+    ('parameters_config', 'a config built by hand', one_by_hand),
+    ('parameters_help', 'a default of another type', parameters(lambda s: s.replace('cache_gb: float = 2.0', 'cache_gb: float = 2'))),
+    ('parameters_help', 'another type than the field', parameters(lambda s: s.replace('seed: int = 0', 'seed: float = 0.0'))),
+    ('parameters_help', 'a parameter without a comment', parameters(lambda s: re.sub(r'^(seed.*?)  #.*', r'\1', s, flags=re.M))),
+    ('parameters_help', 'another comment than the field', parameters(lambda s: s.replace('# largest norm', '# greatest norm'))),
+    ('parameters_help', 'a smoke size that is not called one', parameters(lambda s: re.sub(r'^(epochs.*?) \(smoke.*', r'\1', s, flags=re.M))),
+    ('parameters_help', 'a wrong usual default', parameters(lambda s: s.replace('smoke size, otherwise 8)', 'smoke size, otherwise 9)'))),
     ('run_notebooks', 'a function in a run notebook', more_cells('nbs/runs/train.ipynb', cell('def f(): return 1', 0))),
     ('run_notebooks', 'a class in a run notebook', more_cells('nbs/runs/evaluate.ipynb', cell('class C: pass', 0))),
     ('top_level', 'a stray file', appended('notes.txt', 'x\n')),

@@ -29,7 +29,8 @@ from .codec import DiffusionHyperprior
 from .config import CODING_STEPS, AnatomyConfig, DiffhyperError, require, sampling_list
 from .data import list_images, read_image, to_image, to_tensor, usable_images
 from .diffusion import partition
-from .evaluate import middle_of, output_folder, picture_names, qualities_of, write_text
+from .evaluate import middle_of, picture_names, qualities_of
+from .files import output_folder, write_text
 from .loading import load_model
 from .metrics import ms_ssim, psnr_db
 from .ops import pad_to_multiple

@@ -19,7 +19,8 @@ from .codec import HEAD, DiffusionHyperprior
 from .config import DiffhyperError, require
 from .container import MAX_ICC, MAX_PIXELS, Contents, Header, check_size, pack, read_bytes, unpack, unpack_icc
 from .data import Picture, read_picture, take_apart, to_bytes, to_image
-from .ops import padded_size, replacing
+from .files import replacing
+from .ops import padded_size
 
 # %% ../nbs/core/45_bitstream.ipynb #3d01f8ff
 def pack_alpha(

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from .config import DiffhyperError, require
-from .ops import replacing
+from .files import replacing
 
 # %% ../nbs/core/50_checkpoint.ipynb #4f654d28
 def save_checkpoint(

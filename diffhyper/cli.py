@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['command', 'train_diffusion_hyperprior', 'evaluate_diffusion_hyperprior', 'picture_arguments', 'target_of',
-           'diffhyper_compress', 'diffhyper_decompress', 'diffhyper_info', 'diffhyper_sweep']
+           'diffhyper_compress', 'diffhyper_decompress', 'diffhyper_info', 'sweep_parser', 'diffhyper_sweep']
 
 # %% ../nbs/core/90_cli.ipynb #9e77b374
 import argparse
@@ -33,7 +33,7 @@ def command(
             warnings.simplefilter("ignore", FutureWarning)  # of libraries, about their own future
             try: return f(argv) or 0
             except DiffhyperError as e: print(f"{f.__name__}: {e}", file=sys.stderr); return 2
-            except KeyboardInterrupt: print(f"{f.__name__}: interrupted", file=sys.stderr); return 130
+            except KeyboardInterrupt as e: print(f"{f.__name__}: {e or 'interrupted'}", file=sys.stderr); return 130
     return run
 
 # %% ../nbs/core/90_cli.ipynb #a4f95564
@@ -128,20 +128,35 @@ def diffhyper_info(argv):
     return int(bool(contents.problem))
 
 # %% ../nbs/core/90_cli.ipynb #f020b167-1
+def sweep_parser() -> argparse.ArgumentParser:
+    "The flags of `diffhyper_sweep`."
+    p = command_parser("diffhyper_sweep", "Execute what is not done of a plan of papermill runs (nbs/runs/example.yaml is one), and gather what all of them found in results.csv, results.md and results.png.")
+    p.add_argument("plan", help="YAML file: stages, each with a notebook, parameters, and runs or a grid")
+    p.add_argument("--root", default="sweep", help="folder of all runs and of the results (default: sweep)")
+    p.add_argument("--place", action="append", default=[], metavar="NAME=PATH", help="what {NAME} in the plan stands for; may be given several times")
+    p.add_argument("--only", default="", help="run only those whose stage/name contains this")
+    p.add_argument("--failed", action="store_true", help="run only those that have failed")
+    p.add_argument("--workers", type=int, default=0, help="processes that execute runs at the same time, the cores shared among them; 0: one after the other (default: 0)")
+    p.add_argument("--dask", default="", metavar="ADDRESS", help="let the workers of the dask scheduler at ADDRESS execute the runs, or with 'local' --workers of our own; needs diffhyper[dask]")
+    p.add_argument("--status", action="store_true", help="run nothing; gather and show what there is, while another process may be at it")
+    p.add_argument("--anchor", default="", help="what BD-rates are against: a coder among the rows, jpeg for example, or an evaluated run, stage/name")
+    p.add_argument("--collect", default="", metavar="FOLDER", help="copy rows.csv, curve.csv, validation.csv and record.json of every finished run there")
+    return p
+
+
 @command
 def diffhyper_sweep(argv):
     "Execute what is not done of a plan of papermill runs."
-    p = command_parser("diffhyper_sweep", "Execute what is not done of a plan of papermill runs; see nbs/runs/study.yaml for one.")
-    p.add_argument("plan", help="YAML file: stages, each with a notebook, parameters, and runs or a grid")
-    p.add_argument("--root", default="sweep", help="folder of all runs (default: sweep)")
-    p.add_argument("--place", action="append", default=[], metavar="NAME=PATH", help="what {NAME} in the plan stands for; may be given several times")
-    p.add_argument("--only", default="", help="run only those whose stage/name contains this")
-    p.add_argument("--collect", default="", metavar="FOLDER", help="copy rows.csv and curve.csv of every finished run there")
-    a = p.parse_args(argv)
+    a = sweep_parser().parse_args(argv)
     for place in a.place: require("=" in place, f"place is {place!r}; give NAME=PATH")
-    from diffhyper.sweep import collect, read_plan, sweep
+    require(a.workers >= 0, f"workers is {a.workers}; it cannot be negative")
+    from diffhyper.sweep import chosen_runs, collect, is_done, read_plan, sweep
     runs = read_plan(a.plan, a.root, **dict(place.split("=", 1) for place in a.place))
-    states = sweep(runs, a.only)
-    for name, state in states.items(): print(f"{name}: {state}")
+    chosen = chosen_runs(runs, a.only, False)
+    from diffhyper.sweep_results import SweepView, write_results
+    from diffhyper.workers import executor_of
+    if not a.status:
+        with executor_of(a.workers, a.dask) as executor: sweep(runs, a.only, executor, failed=a.failed, watch=SweepView(runs, a.root, a.anchor, shown=False))
+    print(write_results(runs, a.root, a.anchor).to_string(index=False, na_rep=""))
     if a.collect: print(f"{a.collect}: {len(collect(runs, a.collect))} files")
-    return int(any(s not in ("done", "skipped") for s in states.values()))
+    return int(not all(map(is_done, chosen)))

@@ -7,12 +7,15 @@ __all__ = ['CODING_STEPS', 'ANCHORS', 'DEFAULT_LAMBDA_RATE', 'HYPERPRIORS', 'MOD
            'SPEED_ANCHORS', 'DiffhyperError', 'require', 'lambda_range', 'lambda_of_quality', 'check_coding_steps',
            'check_quality', 'check_positive', 'check_train_config', 'check_evaluate_config', 'quality_list',
            'anchor_list', 'TrainConfig', 'EvaluateConfig', 'ReportConfig', 'number_list', 'check_speed_config',
-           'SpeedConfig', 'sampling_list', 'AnatomyConfig', 'config_from_dict', 'parse_bool', 'command_parser',
+           'SpeedConfig', 'sampling_list', 'AnatomyConfig', 'SweepConfig', 'place_dict', 'is_numbers', 'check_type',
+           'config_from_dict', 'injected_names', 'config_from_notebook', 'parse_bool', 'command_parser',
            'config_parser', 'parse_config', 'existing_path']
 
 # %% ../nbs/core/00_config.ipynb #f534a72c
 import argparse
+import ast
 import difflib
+import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -131,12 +134,12 @@ class TrainConfig:
     "Everything that decides a training run; stored in every checkpoint."
     data_path: str = "samples"  # folder (or file) of training pictures; "samples" takes scikit-image's photographs
     val_data_path: str = "samples"  # pictures on which the best checkpoint is chosen
-    output_dir: str = "training"  # checkpoints, training.log, TensorBoard events, samples/
+    output_dir: str = "training"  # checkpoints, training.log, curve.csv, validation.csv, TensorBoard events, samples/
     batch_size: int = 8  # crops per step
     epochs: int = 1  # passes over data_path, one random crop per picture and pass
     lr: float = 4e-4  # peak learning rate of Adam
     lambda_rate: str = DEFAULT_LAMBDA_RATE  # MSE per bit per pixel: one number, or "lowest,highest" for one model at every rate
-    model: str = "diffusion-hyperprior"  # or a part of it or a baseline: shortcut-mean-scale, plain-transforms, bmshj2018-hyperprior, mbt2018-mean, mbt2018, or one of these three with "+shortcut"
+    model: str = "diffusion-hyperprior"  # what is trained: this, or a part of it or a baseline: shortcut-mean-scale, plain-transforms, bmshj2018-hyperprior, mbt2018-mean, mbt2018, or one of these three with "+shortcut"
     N: int = 128  # channels of the transforms and of the hyper-latent z
     M: int = 128  # channels of the latent y
     diffusion_steps: int = 50  # steps of the diffusion schedule
@@ -147,7 +150,7 @@ class TrainConfig:
     device: str = "auto"  # "auto", "cpu", "cuda" or "cuda:0" ...
     diffusion_weight: float = 0.02  # weight of the denoising loss, in bits per pixel
     preview_weight: float = 0.02  # weight of the distortion of the picture synthesised from z alone
-    hyperprior_weight: float = 0.1  # weight of the rate at coding_steps = 0, which keeps the whitened latent at unit variance
+    hyperprior_weight: float = 0.1  # weight of the rate without coding steps, which keeps the whitened latent at unit variance
     restore_share: float = 0.75  # share of the crops whose latent is denoised before synthesis
     aux_lr: float = 1e-3  # learning rate of the auxiliary optimiser (quantiles of the entropy bottleneck)
     warmup_steps: int = 100  # steps of linear warm-up
@@ -159,7 +162,7 @@ class TrainConfig:
     seed: int = 0  # seed of initialisation, crops, noise
     checkpoint_every: int = 500  # steps between checkpoints (and validations)
     keep_checkpoints: int = 2  # numbered checkpoints to keep
-    log_every: int = 20  # steps between lines of training.log and TensorBoard points
+    log_every: int = 20  # steps between lines of training.log, curve.csv and TensorBoard points
     num_workers: int = 0  # processes that load pictures
     cache_gb: float = 2.0  # decoded pictures kept in memory, GB per process
     resume: str = ""  # checkpoint to continue from: a path, or "auto" for the newest in output_dir
@@ -191,7 +194,7 @@ class EvaluateConfig:
 @dataclass(frozen=True)
 class ReportConfig:
     "Where the report reads its rows and draws its figures."
-    data_dir: str = "data"  # folder with kodak/*.csv and training/*.csv
+    data_dir: str = "data"  # folder with kodak/*.csv, gb82/*.csv, study/, anatomy/, speed/ and training/*.csv
     figures_dir: str = "figures"  # folder for the figures
     weights_dir: str = "figures"  # folder for the model card
 
@@ -234,17 +237,17 @@ class SpeedConfig:
     device: str = "cpu"  # "auto", "cpu", "cuda" or "cuda:0" ...
     threads: int = 1  # cores that the whole process may use
     width: int = 768  # of every picture in pixels: the middle of a larger one, a smaller one continued by mirroring
-    height: int = 512  # likewise
+    height: int = 512  # of every picture in pixels, likewise
     max_images: int = 1  # pictures of data_path that are coded
     quality: float = 0.5  # of our files, whose bytes the anchors are given
-    coding_steps: str = "0,1,2,4,8"  # comma-separated
+    coding_steps: str = "0,1,2,4,8"  # comma-separated numbers of reverse steps of ours
     baselines: str = "bmshj2018-hyperprior,mbt2018-mean,mbt2018"  # comma-separated models of CompressAI
     anchors: str = "jpeg,webp,avif,jpeg2000,jpegxl"  # comma-separated coders of Pillow; those that are not installed are named and skipped
     rounds: int = 9  # times that every coder is measured on a picture, in turn
-    slow_rounds: int = 3  # likewise, the autoregressive mbt2018
+    slow_rounds: int = 3  # times that the autoregressive mbt2018 is, which is slow
     megapixels: str = "0.1,0.3,1,3,10,24"  # comma-separated sizes of the pictures whose time and memory are measured
     N: int = 128  # channels of the baselines and of the model whose training is measured
-    M: int = 192  # channels of their latent
+    M: int = 192  # channels of their latent y
     batch_size: int = 8  # crops per training step
     image_size: int = 256  # side of a training crop in pixels
     training_rounds: int = 5  # steps of every training loop, in turn
@@ -286,6 +289,51 @@ class AnatomyConfig:
         for n in ("max_images", "map_index", "crop"): require(getattr(self, n) >= 0, f"{n} is {getattr(self, n)!r}; it cannot be negative")
 
 # %% ../nbs/core/00_config.ipynb #445ad5f7
+@dataclass(frozen=True)
+class SweepConfig:
+    "Which plan is run, where its runs go, and who executes them."
+    plan: str = "study.yaml"  # YAML file: stages, each with a notebook, parameters, and runs or a grid
+    root: str = "sweep"  # folder of all runs; gets results.csv, results.md and results.png
+    places: str = ""  # what {NAME} in the plan stands for, comma-separated NAME:PATH
+    only: str = ""  # only runs whose stage/name contains this
+    failed: bool = False  # only runs that have failed
+    workers: int = 0  # processes that execute runs; 0: one after the other, in this process
+    dask: str = ""  # address of a dask scheduler whose workers execute the runs, or "local" for one of our own
+    anchor: str = ""  # what BD-rates are against: a coder among the rows, "jpeg" for example, or an evaluated run, stage/name
+
+    def __post_init__(self):
+        require(self.workers >= 0, f"workers is {self.workers}; it cannot be negative")
+        place_dict(self.places)
+
+
+def place_dict(
+    places: str,  # comma-separated NAME:PATH
+) -> dict[str, str]:  # NAME to PATH
+    "What the places of a plan stand for; raises `DiffhyperError` for what is no pair."
+    pairs = [p.strip().partition(":") for p in places.split(",") if p.strip()]
+    for name, _, path in pairs: require(name and path, f"places is {places!r}; give NAME:PATH, several with commas between")
+    return {name: path for name, _, path in pairs}
+
+# %% ../nbs/core/00_config.ipynb #7157c1ca
+def is_numbers(value) -> bool:
+    "Whether a string is comma-separated numbers."
+    try: return all(math.isfinite(float(v)) for v in value.split(","))
+    except ValueError: return False
+
+
+def check_type(
+    cls,  # a configuration
+    name: str,  # of one of its fields
+    value,  # for it
+):
+    "Raise `DiffhyperError` unless the value has the field's type; whole numbers are floats too, and a list of numbers may be a single one."
+    field, is_number = next(f for f in fields(cls) if f.name == name), isinstance(value, (int, float)) and not isinstance(value, bool)
+    kind, a = field.type, lambda k: f"an {k.__name__}" if k is int else f"a {k.__name__}"
+    ok = is_number if kind is float else type(value) is kind or kind is str and is_number and is_numbers(field.default)
+    hints = {bool: "True or False", str: f"a string, with papermill -r {name} {value}", float: "a number; YAML reads 5.0e-4 as one, and 5e-4 as a string" if isinstance(value, str) and is_numbers(value) else ""}
+    require(ok, f"{name} is {value!r}, {a(type(value))}; it must be {a(kind)}" + (f" ({hints[kind]})" if hints.get(kind) else ""))
+
+
 def config_from_dict(
     cls,  # TrainConfig or EvaluateConfig
     values: dict,  # field name to value
@@ -296,13 +344,29 @@ def config_from_dict(
         near = difflib.get_close_matches(name, known, 1)
         hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
         require(name in known, f"unknown parameter {name!r} of {cls.__name__}{hint}")
-        kind = known[name]
-        ok = isinstance(value, (int, float)) and not isinstance(value, bool) if kind is float else type(value) is kind
-        numeric_list = kind is str and isinstance(value, (int, float)) and not isinstance(value, bool) and name in ("lambda_rate", "qualities")
-        require(ok or numeric_list, f"{name} is {value!r}, a {type(value).__name__}; it must be a {kind.__name__}")
+        check_type(cls, name, value)
     return cls(**{n: known[n](v) for n, v in values.items()})
 
-# %% ../nbs/core/00_config.ipynb #7157c1ca
+# %% ../nbs/core/00_config.ipynb #eec6a3e1
+def injected_names(
+    cells: list[str],  # that were run, in order
+) -> list[str]:
+    "What the last of papermill's cells assigns; nothing without papermill."
+    injected = [cell for cell in cells if cell.startswith("# Parameters\n")][-1:]
+    return [target.id for cell in injected for line in ast.parse(cell).body if isinstance(line, ast.Assign) for target in line.targets if isinstance(target, ast.Name)]
+
+
+def config_from_notebook(
+    cls,  # TrainConfig, EvaluateConfig ...
+    names: dict,  # globals() of the notebook
+):  # an instance of cls
+    "The configuration that a notebook's parameters describe; raises `DiffhyperError` for parameters that do not exist and for values of the wrong type."
+    wanted, given = [f.name for f in fields(cls)], injected_names(names.get("In", []))
+    missing = [n for n in wanted if n not in names]
+    require(not missing, f"not set: {', '.join(missing)}; run the cell with the parameters first")
+    return config_from_dict(cls, {n: names[n] for n in (*given, *wanted)})
+
+# %% ../nbs/core/00_config.ipynb #f020b167
 def parse_bool(text: str) -> bool:
     "`true`/`false` in the usual spellings; raises `argparse.ArgumentTypeError` otherwise."
     known = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(("false", "0", "no", "off"), False)
@@ -321,7 +385,7 @@ class _Parser(argparse.ArgumentParser):
         if unknown: self.error(f"unexpected argument {unknown[0]!r}")
         return out
 
-# %% ../nbs/core/00_config.ipynb #eec6a3e1
+# %% ../nbs/core/00_config.ipynb #f020b167-1
 def command_parser(
     prog: str,  # name of the command
     description: str,
@@ -329,7 +393,7 @@ def command_parser(
     "A parser without abbreviations whose errors are `DiffhyperError`, with the nearest known flag."
     return _Parser(prog=prog, description=description, allow_abbrev=False)
 
-# %% ../nbs/core/00_config.ipynb #f020b167
+# %% ../nbs/core/00_config.ipynb #f020b167-2
 def config_parser(
     cls,  # TrainConfig or EvaluateConfig
     prog: str,  # name of the command
@@ -348,7 +412,7 @@ def parse_config(cls, prog: str, argv: list[str] | None = None):
     "Parse `argv` (default: the process's arguments) into an instance of `cls`."
     return cls(**vars(config_parser(cls, prog).parse_args(argv)))
 
-# %% ../nbs/core/00_config.ipynb #f020b167-1
+# %% ../nbs/core/00_config.ipynb #f020b167-3
 def existing_path(
     path: str | Path,  # file or folder
     what: str,  # its role, for the message

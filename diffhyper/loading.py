@@ -16,7 +16,8 @@ from torch import Tensor
 from .codec import DiffusionHyperprior
 from .config import DiffhyperError, require
 from .container import shipped_weights, weights_name
-from .ops import pick_device, replacing
+from .files import replacing
+from .ops import pick_device
 
 # %% ../nbs/core/42_loading.ipynb #cadaf09d
 PRETRAINED = "diffhyper-3"  # the weights that are used where no others are named

@@ -4,18 +4,14 @@
 
 # %% auto #0
 __all__ = ['ste_round', 'soft_bound', 'lower_bound', 'padded_size', 'pad_to_multiple', 'pick_device', 'use_autocast',
-           'full_precision', 'version', 'replacing']
+           'full_precision', 'version']
 
 # %% ../nbs/core/05_ops.ipynb #de2abade
-import os
-from contextlib import contextmanager
-from pathlib import Path
-
 import torch
 from compressai.ops.bound_ops import LowerBoundFunction
 from torch import Tensor
 
-from .config import DiffhyperError, require
+from .config import require
 
 # %% ../nbs/core/05_ops.ipynb #4e51eb47
 def ste_round(
@@ -91,17 +87,3 @@ def version(
 ) -> tuple[tuple[int, int], ...]:  # equal as long as nothing was written to them
     "Where tensors lie and how often they were changed in place; tensors of inference mode do not count that."
     return tuple((v.data_ptr(), 0 if v.is_inference() else v._version) for v in tensors)
-
-# %% ../nbs/core/05_ops.ipynb #f020b167
-@contextmanager
-def replacing(
-    path: str | Path,  # final name
-):  # yields the temporary path to write
-    "Write to a temporary name in the same folder, rename when the block ends without an exception, else remove it. Raises `DiffhyperError` where the system refuses."
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as e: raise DiffhyperError(f"{path.name} cannot be written ({e.strerror or e}); check that the folder exists, is writable and has space") from e
-    finally: temporary.unlink(missing_ok=True)

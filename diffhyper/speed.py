@@ -4,17 +4,16 @@
 
 # %% auto #0
 __all__ = ['GROWTH_PROGRAM', 'PARTS', 'MODULE_PARTS', 'COMPRESSAI_LR', 'COMPRESSAI_AUX_LR', 'COMPRESSAI_CLIP', 'SAME_MODEL',
-           'on_cores', 'machine_of', 'quiet', 'picture_of', 'Coder', 'our_coders', 'baseline_coders',
-           'anchor_speed_coders', 'CodingRow', 'time_once', 'rounds_of', 'coding_times', 'rows_frame', 'median_times',
-           'GrowthRow', 'repeats_of', 'growth_of_size', 'growth', 'slope', 'growth_slopes', 'PartClock', 'Loop',
-           'parts_counted', 'our_loop', 'compressai_loop', 'training_loops', 'TrainingRow', 'training_throughput',
-           'throughput', 'part_shares', 'Speed', 'write_csv', 'read_speed', 'measure_speed']
+           'on_cores', 'quiet', 'picture_of', 'Coder', 'our_coders', 'baseline_coders', 'anchor_speed_coders',
+           'CodingRow', 'time_once', 'rounds_of', 'coding_times', 'rows_frame', 'median_times', 'GrowthRow',
+           'repeats_of', 'growth_of_size', 'growth', 'slope', 'growth_slopes', 'PartClock', 'Loop', 'parts_counted',
+           'our_loop', 'compressai_loop', 'training_loops', 'TrainingRow', 'training_throughput', 'throughput',
+           'part_shares', 'Speed', 'write_csv', 'read_speed', 'measure_speed']
 
 # %% ../nbs/core/67_speed.ipynb #f020b167
 import json
 import math
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, fields
 from functools import cache, partial
-from importlib.metadata import version
 from pathlib import Path
 from unittest.mock import patch
 
@@ -46,10 +44,12 @@ from .codec import DiffusionHyperprior
 from .config import SpeedConfig, TrainConfig, anchor_list, lambda_range, number_list, require
 from .data import CropDataset, list_images, read_image, to_image, to_tensor, usable_images
 from .anchors import ANCHOR_CODERS, match_bytes
-from .evaluate import OURS, output_folder, picture_names, to_json, write_text
+from .evaluate import OURS, picture_names
 from .loading import load_model
 from .metrics import psnr_db
+from .files import output_folder, to_json, write_text
 from .ops import pad_to_multiple, pick_device
+from .record import machine_of, versions_of
 from .train import TrainState, training_step
 
 # %% ../nbs/core/67_speed.ipynb #f020b167-1
@@ -70,18 +70,8 @@ def on_cores(
         torch.set_num_threads(had)
 
 # %% ../nbs/core/67_speed.ipynb #f020b167-2
-def machine_of(
-    config: SpeedConfig,  # threads, device
-) -> dict:  # str or number by name
-    "What the numbers were measured on, and how busy it was."
-    names = [line.split(':')[1].strip() for line in Path('/proc/cpuinfo').read_text().splitlines() if line.startswith('model name')] if Path('/proc/cpuinfo').exists() else []
-    device = pick_device(config.device)
-    return dict(processor=names[0] if names else platform.processor(), cores=os.cpu_count(), threads=config.threads,
-                device=torch.cuda.get_device_name(device) if device.type == 'cuda' else 'cpu', load_1min=os.getloadavg()[0] if hasattr(os, 'getloadavg') else math.nan, python=platform.python_version(),
-                **{name: version(name) for name in ('torch', 'compressai', 'pillow')}, bf16=torch.cpu._is_avx512_bf16_supported() if device.type == 'cpu' else torch.cuda.is_bf16_supported())
-
 def quiet(
-    machine: dict,  # from `machine_of`
+    machine: dict,  # from `diffhyper.record.machine_of`
 ) -> bool:
     "Whether other programs left the cores that are asked for alone during the last minute."
     return not machine['load_1min'] > machine['cores'] - machine['threads'] + 0.5
@@ -204,7 +194,7 @@ def coding_times(
     "Encoding and decoding of ours, of CompressAI's models and of Pillow's coders, in turn, on every picture."
     paths, _ = usable_images(list_images(config.data_path)[:config.max_images])
     require(paths, f'no picture of data_path {config.data_path!r} can be read; convert them to PNG or JPEG')
-    model, device, rows = load_model(config.model_path, config.device), machine_of(config)['device'], []
+    model, device, rows = load_model(config.model_path, config.device), machine_of(config.device, config.threads)['device'], []
     networks = our_coders(model, config) + list(baseline_coders(model, config))
     for name, path in zip(picture_names(paths), paths):
         image = picture_of(read_image(path), config.width, config.height)
@@ -299,7 +289,7 @@ def growth_of_size(
     found = [json.loads(line) for line in done.stdout.splitlines()]
     size = next(f[5] for f in found if f[5])
     for name, repeat, seconds, peak, start, _ in found:
-        yield GrowthRow(width * height / 1e6, width, height, name, repeat, seconds, peak, start, size, steps, config.threads, machine_of(config)['device'])
+        yield GrowthRow(width * height / 1e6, width, height, name, repeat, seconds, peak, start, size, steps, config.threads, machine_of(config.device, config.threads)['device'])
 
 def growth(
     config: SpeedConfig,
@@ -451,7 +441,7 @@ def training_throughput(
     progress: bool = True,  # show a bar
 ) -> list:                  # of TrainingRow
     "Steps of every loop in turn on the same crops, part by part; the first step of each is not recorded."
-    loops, rows, device, machine = training_loops(config), [], pick_device(config.device), machine_of(config)
+    loops, rows, device, machine = training_loops(config), [], pick_device(config.device), machine_of(config.device, config.threads)
     total = (config.training_rounds + 1) * config.batch_size
     crops = CropDataset(config.data_path, config.image_size, config.seed)
     for i in range(min(total, len(crops))): crops[i]  # decoded now, kept in memory
@@ -517,9 +507,9 @@ def measure_speed(
     progress: bool = True,  # show bars
 ) -> Speed:
     "Measure coding, growth and training, and write the rows."
-    folder, machine = output_folder(config.output_dir), machine_of(config)
+    folder, machine = output_folder(config.output_dir), machine_of(config.device, config.threads)
     if not quiet(machine): warnings.warn(f"other programs are busy here (load {machine['load_1min']:.1f} on {machine['cores']} cores): times will be too long", stacklevel=2)
-    write_text(folder/'machine.json', to_json(machine | dict(config=asdict(config))))
+    write_text(folder/'machine.json', to_json(machine | versions_of() | dict(config=asdict(config))))
     with on_cores(config.threads):
         for name, measured in (('coding', coding_times), ('growth', growth), ('training', training_throughput)):
             write_csv(rows_frame(measured(config, progress)), folder/f'{name}.csv')

@@ -5,17 +5,20 @@
 # %% auto #0
 __all__ = ['CALIBRATION_CROPS', 'VALIDATION_QUALITIES', 'VALIDATION_SIDE', 'VALIDATION_PICTURES', 'START_PIXELS', 'total_loss',
            'split_parameters', 'learning_rate', 'rounding_start', 'first_crops', 'lr_factor', 'TrainState',
-           'StepRecord', 'training_step', 'train', 'validation_crops', 'validate', 'RunFiles', 'save_samples',
-           'checkpoint', 'architecture', 'prepare', 'fit']
+           'StepRecord', 'NotFiniteError', 'training_step', 'train', 'validation_crops', 'validate', 'append_row',
+           'drop_later', 'RunFiles', 'save_samples', 'checkpoint', 'architecture', 'prepare', 'deferred_signals',
+           'rescue', 'stopped', 'fit']
 
 # %% ../nbs/core/55_train.ipynb #37effa9c
 import copy
 import csv
 import logging
 import math
+import signal
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -29,7 +32,8 @@ from .baselines import Baseline, build, load_codec
 from .codec import DiffusionHyperprior
 from .config import DiffhyperError, TrainConfig, existing_path, lambda_of_quality, lambda_range, require
 from .data import CropDataset, list_images, read_image, to_image, to_tensor, usable_images
-from .ops import pick_device, replacing, use_autocast
+from .files import replacing
+from .ops import pick_device, use_autocast
 
 # %% ../nbs/core/55_train.ipynb #2441d6be
 def total_loss(
@@ -100,7 +104,7 @@ class TrainState:
         model: DiffusionHyperprior | Baseline,
         config: TrainConfig,
     ):
-        self.model, self.config, self.step, self.best = model, config, 0, math.inf
+        self.model, self.config, self.step, self.best, self.whole = model, config, 0, math.inf, True  # not whole: in the middle of an update
         main, aux = split_parameters(model)
         chosen = {id(p) for n, p in model.named_parameters() if n.startswith(config.train_only)}
         require(main := [p for p in main if id(p) in chosen], f"train_only is {config.train_only!r}, and no parameter's name begins so; try 'g_s.'")
@@ -147,26 +151,32 @@ class StepRecord:
     images_per_sec: float  # crops per second, loading included
 
 # %% ../nbs/core/55_train.ipynb #9883b525
+class NotFiniteError(DiffhyperError):
+    "The loss or its gradient is not finite; nothing was updated."
+
+
 def training_step(
     state: TrainState,
     x: Tensor,  # (B, 3, H, W)
     total_steps: int,  # for the learning rate
 ) -> tuple[dict[str, Tensor], Tensor, Tensor, Tensor]:  # terms, loss, aux loss, gradient norm
-    "One update of both optimisers and of the average; raises `DiffhyperError` if the loss is not finite, before anything is updated."
+    "One update of both optimisers and of the average; raises `NotFiniteError` before anything is updated."
     model, config = state.model, state.config
     quality = torch.rand(len(x), device=x.device) if model.variable_rate else torch.full((len(x),), 0.5, device=x.device)
     amp = torch.autocast(x.device.type, torch.bfloat16) if use_autocast(config.autocast, x.device) else nullcontext()
     with amp: terms = model.training_terms(x, quality, state.step >= rounding_start(total_steps, config), config.restore_share)
     loss, aux = total_loss(terms, quality, config), model.aux_loss()
-    if not torch.isfinite(loss): raise DiffhyperError(f"the loss is {loss.item()} at step {state.step + 1}; the last good checkpoint is kept, continue from it with a smaller lr")
+    if not torch.isfinite(loss): raise NotFiniteError(f"the loss is {loss.item()} at step {state.step + 1}; the last good checkpoint is kept, continue from it with a smaller lr")
     for group in state.optimiser.param_groups: group["lr"] = group["factor"] * learning_rate(state.step, total_steps, config)
     state.optimiser.zero_grad(); state.aux_optimiser.zero_grad()
     loss.backward(); aux.backward()
     norm = nn.utils.clip_grad_norm_([p for g in state.optimiser.param_groups for p in g["params"]], config.grad_clip)
-    require(torch.isfinite(norm), f"the gradient is not finite at step {state.step + 1}; the last good checkpoint is kept, continue from it with a smaller lr")
+    if not torch.isfinite(norm): raise NotFiniteError(f"the gradient is not finite at step {state.step + 1}; the last good checkpoint is kept, continue from it with a smaller lr")
+    state.whole = False
     state.optimiser.step(); state.aux_optimiser.step()
     state.step += 1
     state.update_average()
+    state.whole = True
     return terms, loss, aux, norm
 
 # %% ../nbs/core/55_train.ipynb #1c1b5786
@@ -228,6 +238,31 @@ def validate(
     return {"loss": loss / (len(out) / 3)} | out
 
 # %% ../nbs/core/55_train.ipynb #73db0ea3
+def append_row(
+    path: Path,  # .csv
+    values: dict,  # column to number, the same columns every time
+):
+    "Add a line to a CSV file, below a header if it is new."
+    new = not path.exists()
+    with path.open("a", newline="") as f:
+        writer = csv.DictWriter(f, values)
+        if new: writer.writeheader()
+        writer.writerow({k: v if isinstance(v, int) else f"{v:.6g}" for k, v in values.items()})
+
+
+def drop_later(
+    path: Path,  # .csv whose first column is the step
+    step: int,  # the last to keep
+):
+    "Remove what is beyond a step, and a line that was cut short."
+    if not path.exists(): return
+    header, *lines = path.read_text().splitlines(keepends=True) or [""]
+    kept = [line for line in lines if line.endswith("\n") and float(line.split(",")[0]) <= step]
+    if not header.endswith("\n"): path.unlink()
+    else:
+        with replacing(path) as temporary: temporary.write_text("".join([header, *kept]))
+
+# %% ../nbs/core/55_train.ipynb #f6cfd9e5
 class RunFiles:
     "The files of a run: log, curve, TensorBoard, samples, checkpoints. What they hold beyond `step` is of a run that was killed, and is dropped."
     def __init__(
@@ -245,22 +280,14 @@ class RunFiles:
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
         self.log.addHandler(handler)
         self.board = SummaryWriter(self.folder, purge_step=step + 1)
-        if (curve := self.folder / "curve.csv").exists():
-            header, *lines = curve.read_text().splitlines(keepends=True)
-            kept = [line for line in lines if line.endswith("\n") and float(line.split(",")[0]) <= step]
-            with replacing(curve) as temporary: temporary.write_text("".join([header, *kept]))
+        for name in ("curve.csv", "validation.csv"): drop_later(self.folder / name, step)
 
     def record(
         self,
         r: StepRecord,
     ):
         "A line of training.log and curve.csv, and TensorBoard points."
-        path, values = self.folder / "curve.csv", asdict(r)
-        new = not path.exists()
-        with path.open("a", newline="") as f:
-            writer = csv.DictWriter(f, values)
-            if new: writer.writeheader()
-            writer.writerow({k: f"{v:.6g}" for k, v in values.items()})
+        append_row(self.folder / "curve.csv", values := asdict(r))
         self.log.info(" ".join(f"{k}={v:.5g}" for k, v in values.items()))
         for k, v in values.items(): self.board.add_scalar(f"train/{k}", v, r.step)
 
@@ -268,7 +295,7 @@ class RunFiles:
         self.board.close()
         for h in list(self.log.handlers): h.close(); self.log.removeHandler(h)
 
-# %% ../nbs/core/55_train.ipynb #f6cfd9e5
+# %% ../nbs/core/55_train.ipynb #3a13796d
 def save_samples(
     model: DiffusionHyperprior,
     pictures: list[Tensor],  # each (1, 3, H, W)
@@ -296,10 +323,11 @@ def checkpoint(
     prune_checkpoints(files.folder, state.config.keep_checkpoints)
     save_samples(state.averaged.eval(), pictures, files.folder / "samples" / f"step_{state.step}.png")
     files.log.info(f"validation step={state.step} " + " ".join(f"{k}={v:.5g}" for k, v in result.items()) + (" best" if better else ""))
+    append_row(files.folder / "validation.csv", dict(step=state.step, **result))
     for k, v in result.items(): files.board.add_scalar(f"validation/{k}", v, state.step)
     return result
 
-# %% ../nbs/core/55_train.ipynb #3a13796d
+# %% ../nbs/core/55_train.ipynb #f020b167
 def architecture(
     model: DiffusionHyperprior | Baseline,
 ) -> dict:  # name to value
@@ -335,12 +363,56 @@ def prepare(
 
 START_PIXELS = 2**23  # of random crops from which the linear start is computed and to which the entropy bottleneck is fitted
 
-# %% ../nbs/core/55_train.ipynb #f020b167
+# %% ../nbs/core/55_train.ipynb #f020b167-1
+@contextmanager
+def deferred_signals():  # yields a list, which gets the name of what came
+    "Inside, an interrupt and SIGTERM wait until they are asked for; a second one acts at once. Does nothing outside of the main thread, where Python delivers no signals."
+    came, before = [], {}
+    def note(number, frame):
+        if came: raise KeyboardInterrupt
+        came.append(signal.Signals(number).name)
+    if threading.current_thread() is threading.main_thread():
+        before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(s) not in (signal.SIG_IGN, None)}
+    for s in before: signal.signal(s, note)
+    try: yield came
+    finally:
+        for s, handler in before.items(): signal.signal(s, handler)
+
+
+def rescue(
+    state: TrainState,
+    folder: Path,  # output_dir of the run
+) -> str:  # what to say: where to continue
+    "Save the last whole step, if its weights are finite."
+    problem = ""
+    try:
+        if state.whole and all(torch.isfinite(p).all() for p in state.model.parameters()): save_checkpoint(folder / f"checkpoint_{state.step}.pth", state.state_dict())
+    except Exception as e: problem = f"this step could not be saved ({e}); "
+    newest = (numbered_checkpoints(folder) or [None])[-1]
+    return problem + (f"continue from {newest.name} with resume='auto'" if newest else "there is no checkpoint yet, start again")
+
+
+def stopped(
+    e: BaseException,  # what stopped the run
+    state: TrainState,
+    files: RunFiles,
+    total: int,  # steps
+) -> BaseException:  # KeyboardInterrupt for one, else DiffhyperError
+    "The error that says why a run stopped, where, and how it continues."
+    interrupt = isinstance(e, KeyboardInterrupt)
+    why = f"interrupted by {e or 'the user'}" if interrupt else str(e) if isinstance(e, DiffhyperError) else f"{type(e).__name__}: {e}"
+    newest = "" if isinstance(e, NotFiniteError) else "; " + rescue(state, files.folder)
+    message = f"stopped after step {state.step} of {total}: {why}{newest}"
+    files.log.error(message)
+    return (KeyboardInterrupt if interrupt else DiffhyperError)(message)
+
+# %% ../nbs/core/55_train.ipynb #f020b167-2
 def fit(
     config: TrainConfig,
     progress: bool = True,  # show a progress bar
+    watch: Callable[[StepRecord, int], None] | None = None,  # called after every step, its files written, with the number of steps of the run
 ) -> Path:  # the best checkpoint
-    "Run a training to its end; one that has reached it already is left alone. Raises `DiffhyperError` for bad input, and when the loss is not finite."
+    "Run a training to its end; one that has reached it already is left alone. A run that is stopped saves where it was. Raises `DiffhyperError` for bad input, and when the loss is not finite."
     require(config.resume or not numbered_checkpoints(config.output_dir), f"output_dir {config.output_dir!r} holds the checkpoints of a run; continue it with resume='auto', or choose another folder")
     crops, pictures = CropDataset(config.data_path, config.image_size, config.seed, config.cache_gb), validation_crops(config.val_data_path)
     total = math.ceil(config.epochs * len(crops) / config.batch_size)
@@ -349,9 +421,12 @@ def fit(
     files.log.info("config " + " ".join(f"{k}={v!r}" for k, v in asdict(config).items()))
     for line in crops.skipped: files.log.warning(f"skipped {line}"); tqdm.write(f"skipped {line}")
     try:
-        for r in (bar := tqdm(train(state, crops, total), total=total, initial=state.step, desc="training", unit="step", disable=not progress)):
-            if r.step % config.log_every == 0 or r.step == total: files.record(r); bar.set_postfix(loss=f"{r.loss:.3f}", bpp=f"{r.bpp:.3f}", psnr=f"{-10 * math.log10(r.mse):.2f}")
-            if r.step % config.checkpoint_every == 0 or r.step == total: checkpoint(state, files, pictures, crops)
-    except DiffhyperError as e: files.log.error(str(e)); raise
+        with deferred_signals() as signals:
+            for r in (bar := tqdm(train(state, crops, total), total=total, initial=state.step, desc="training", unit="step", disable=not progress)):
+                if r.step % config.log_every == 0 or r.step == total: files.record(r); bar.set_postfix(loss=f"{r.loss:.3f}", bpp=f"{r.bpp:.3f}", psnr=f"{-10 * math.log10(r.mse):.2f}")
+                if r.step % config.checkpoint_every == 0 or r.step == total: checkpoint(state, files, pictures, crops)
+                if watch: watch(r, total)
+                if signals and r.step < total: raise KeyboardInterrupt(signals[0])
+    except (Exception, KeyboardInterrupt) as e: raise stopped(e, state, files, total) from e
     finally: files.close()
     return existing_path(files.folder / "best_checkpoint.pth", "the finished run's checkpoint")
