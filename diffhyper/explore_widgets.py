@@ -112,14 +112,8 @@ function draw(pane, picture, label, view) {
 
 # %% ../nbs/core/84_explore_widgets.ipynb #f020b167-4
 _LISTEN = '''
-function render({model, el}) {
-  const root = el.appendChild(document.createElement("div")), view = {zoom: 1, x: 0.5, y: 0.5};
-  root.className = "dhp-panes"; root.tabIndex = 0;
-  root.setAttribute("role", "group");
-  root.setAttribute("aria-label", "Pictures side by side. Plus and minus zoom, arrows move, zero shows all.");
-  let panes = [], frames = [], loading = 0;
-
-  const redraw = () => (frames[clamp(model.get("index"), 0, frames.length - 1)] || []).forEach((p, i) => draw(panes[i], p.picture, p.label, view));
+// Changes of the view by mouse and keyboard; the value is a function that shows all.
+function listen(root, view, redraw) {
   const reset = () => { Object.assign(view, {zoom: 1, x: 0.5, y: 0.5}); redraw(); };
   const move = (dx, dy) => { view.x += dx / view.zoom; view.y += dy / view.zoom; redraw(); };
   const zoom = (factor, x = 0.5, y = 0.5) => {  // x, y: the point that stays where it is, as shares of the canvas
@@ -127,35 +121,51 @@ function render({model, el}) {
     view.zoom = clamp(before * factor, 1, 40);
     move((x - 0.5) * (view.zoom / before - 1), (y - 0.5) * (view.zoom / before - 1));
   };
+  const keys = {
+    "+": () => zoom(1.5), "=": () => zoom(1.5), "-": () => zoom(1 / 1.5), "0": reset,
+    ArrowLeft: () => move(-0.1, 0), ArrowRight: () => move(0.1, 0), ArrowUp: () => move(0, -0.1), ArrowDown: () => move(0, 0.1),
+  };
+  const on = (name, does) => root.addEventListener(name, e => { if (name === "keydown" || e.target.tagName === "CANVAS") does(e, e.target.getBoundingClientRect()); }, {passive: false});
+  on("wheel", (e, box) => { e.preventDefault(); zoom(Math.exp(-clamp(e.deltaY, -200, 200) / 300), (e.clientX - box.left) / box.width, (e.clientY - box.top) / box.height); });
+  on("pointerdown", e => { if (e.button === 0) e.target.setPointerCapture(e.pointerId); });
+  on("pointermove", (e, box) => { if (e.target.hasPointerCapture(e.pointerId)) move(-e.movementX / box.width, -e.movementY / box.height); });
+  on("dblclick", reset);
+  on("keydown", e => { if (keys[e.key] && !e.ctrlKey && !e.metaKey && !e.altKey) { e.preventDefault(); e.stopPropagation(); keys[e.key](); } });
+  return reset;
+}
+'''
+
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-5
+_RENDER = '''
+function render({model, el}) {
+  const root = el.appendChild(document.createElement("div")), view = {zoom: 1, x: 0.5, y: 0.5};
+  root.className = "dhp-panes"; root.tabIndex = 0;
+  root.setAttribute("role", "group");
+  root.setAttribute("aria-label", "Pictures side by side. Plus and minus zoom, arrows move, zero shows all.");
+  let panes = [], frames = [], loading = 0;
+  const redraw = () => (frames[clamp(model.get("index"), 0, frames.length - 1)] || []).forEach((p, i) => draw(panes[i], p.picture, p.label, view));
+  const reset = listen(root, view, redraw);
+
   async function load() {
     const turn = ++loading, decode = async p => ({label: p.label, picture: await createImageBitmap(new Blob([p.png], {type: "image/png"}))});
     const loaded = await Promise.all(model.get("frames").map(f => Promise.all(f.map(decode))));
     if (turn !== loading || !loaded.length) return;
-    const [p, q] = [frames[0]?.[0]?.picture, loaded[0][0].picture];
+    const before = frames[0]?.[0]?.picture, now = loaded[0][0].picture;
     frames = loaded;
     if (panes.length !== loaded[0].length) { root.replaceChildren(); panes = loaded[0].map(() => makePane(root)); }
-    panes.forEach(({canvas}) => { canvas.style.aspectRatio = `${q.width} / ${q.height}`; canvas.style.maxWidth = `${MAX_HEIGHT * q.width / q.height}px`; });
-    root.dataset.shown = String(turn);
-    if (!p || p.width !== q.width || p.height !== q.height) reset(); else redraw();
+    for (const {canvas} of panes) { canvas.style.aspectRatio = `${now.width} / ${now.height}`; canvas.style.maxWidth = `${MAX_HEIGHT * now.width / now.height}px`; }
+    if (before?.width !== now.width || before?.height !== now.height) reset(); else redraw();
   }
-  const share = e => { const b = e.target.getBoundingClientRect(); return [(e.clientX - b.left) / b.width, (e.clientY - b.top) / b.height, b]; };
-  const keys = {"+": () => zoom(1.5), "=": () => zoom(1.5), "-": () => zoom(1 / 1.5), "0": reset, ArrowLeft: () => move(-0.1, 0), ArrowRight: () => move(0.1, 0), ArrowUp: () => move(0, -0.1), ArrowDown: () => move(0, 0.1)};
-  const on = (name, does) => root.addEventListener(name, e => { if (name === "keydown" || e.target.tagName === "CANVAS") does(e); }, {passive: false});
-  on("wheel", e => { e.preventDefault(); const [x, y] = share(e); zoom(Math.exp(-clamp(e.deltaY, -200, 200) / 300), x, y); });
-  on("pointerdown", e => { if (e.button === 0) e.target.setPointerCapture(e.pointerId); });
-  on("pointermove", e => { if (e.target.hasPointerCapture(e.pointerId)) { const b = share(e)[2]; move(-e.movementX / b.width, -e.movementY / b.height); } });
-  on("dblclick", reset);
-  on("keydown", e => { if (keys[e.key] && !e.ctrlKey && !e.metaKey) { e.preventDefault(); e.stopPropagation(); keys[e.key](); } });
-  const seen = new ResizeObserver(redraw);
-  seen.observe(root);
+  const resized = new ResizeObserver(redraw);
+  resized.observe(root);
   model.on("change:frames", load); model.on("change:index", redraw);
   load();
-  return () => { seen.disconnect(); model.off("change:frames", load); model.off("change:index", redraw); };
+  return () => { resized.disconnect(); model.off("change:frames", load); model.off("change:index", redraw); };
 }
 export default {render};
 '''
 
-# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-5
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-6
 _STYLE = '''
 .dhp-explorer { font-family: var(--jp-ui-font-family, system-ui, sans-serif); color: var(--jp-ui-font-color1, inherit); }
 .dhp-panes { display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 10px; width: 100%; outline-offset: 3px; }
@@ -181,7 +191,7 @@ _STYLE = '''
 
 class Viewer(anywidget.AnyWidget):
     "Frames of panes that zoom together."
-    _esm, _css = _DRAW + _LISTEN, _STYLE
+    _esm, _css = _DRAW + _LISTEN + _RENDER, _STYLE
     frames = traitlets.List().tag(sync=True)  # of lists of dict(label, png), the same number in every frame, all pictures of one size
     index = traitlets.Int(0).tag(sync=True)   # of the frame that is shown
 
@@ -194,7 +204,7 @@ class Viewer(anywidget.AnyWidget):
             self.frames = [[dict(label=p.label, png=p.png) for p in panes] for panes in frames]
             self.index = self.index if self.index < len(self.frames) else 0
 
-# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-6
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-7
 _SEND = '''
 const PART = 4e6;  // bytes of a message
 
@@ -234,7 +244,7 @@ class Upload(anywidget.AnyWidget):
         self._parts += map(bytes, buffers)
         if not buffers or sum(map(len, self._parts)) == about['size']: self.arrived(about['name'], about['size'], b''.join(self._parts))
 
-# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-7
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-8
 SAMPLING_CHOICES = tuple(n for n in (0, 1, 2, 5, 10, 20, 50) if n <= MAX_SAMPLING_STEPS)
 _WIDE, _LABEL = W.Layout(width='auto'), dict(description_width='94px')
 
@@ -255,26 +265,25 @@ class Controls:
         uploaded: Callable[[str, int, bytes], None],  # called with a file, as by `Upload`
     ):
         own = dict(layout=_WIDE, style=_LABEL)
-        self.sample = _classed(W.Dropdown(options=[(p.stem.replace('_', ' '), p) for p in sample_paths()] + [('(own picture)', None)], description='sample', **own), 'sample')
-        self.path = _classed(W.Text(placeholder='path of a picture, then Enter', description='or a path', continuous_update=False, **own), 'path')
+        self.sample = _classed(W.Dropdown(options=[(p.stem.replace('_', ' '), p) for p in sample_paths()] + [('(your own)', '')], description='sample', **own), 'sample')
+        self.path = _classed(W.Text(placeholder='path, then Enter', description='or a path', continuous_update=False, **own), 'path')
         self.upload = _classed(Upload(uploaded, layout=_WIDE), 'upload')
         self.quality = _classed(W.FloatSlider(0.5, min=0, max=1, step=0.01, description='quality', **own), 'quality')
         self.coding_steps = _classed(W.SelectionSlider(options=CODING_STEPS, value=4, description='coding steps', **own), 'steps')
         self.chunks = _classed(W.SelectionSlider(options=chunk_choices(4), value=chunk_count(4), description='arrived', **own), 'chunks')
         self.restore = _classed(W.Checkbox(True, description='restore before synthesis', indent=False, layout=_WIDE, tooltip='denoise the latent; acts where all has arrived'), 'restore')
-        self.sampling = _classed(W.SelectionSlider(options=[(str(n) if n else '0: mean', n) for n in SAMPLING_CHOICES], description='sampling steps', tooltip='for what has not arrived', **own), 'sampling')
-        self.noise = _classed(W.Button(description='other noise', layout=W.Layout(width='110px'), tooltip='sample from other noise'), 'noise')
+        self.sampling = _classed(W.SelectionSlider(options=[(str(n) if n else '0: mean', n) for n in SAMPLING_CHOICES], description='sampling', tooltip='for what has not arrived', **own), 'sampling')
+        self.noise = _classed(W.Button(description='other noise', layout=_WIDE, tooltip='sample from other noise'), 'noise')
 
     @property
     def moved(self) -> tuple: return self.quality, self.chunks, self.restore, self.sampling
 
     def box(self) -> W.Widget:
         "All of them, in as many columns as fit."
-        last = W.HBox([self.restore, self.noise], layout=W.Layout(justify_content='space-between', align_items='center'))
         columns = dict(grid_template_columns='repeat(auto-fit, minmax(262px, 1fr))', grid_gap='2px 18px')
-        return W.GridBox([self.sample, self.path, self.upload, self.quality, self.coding_steps, self.chunks, self.sampling, last], layout=W.Layout(**columns))
+        return W.GridBox([self.sample, self.path, self.upload, self.quality, self.coding_steps, self.chunks, self.sampling, self.noise, self.restore], layout=W.Layout(**columns))
 
-# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-8
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-9
 _TITLES = dict(bits='Where the bits went', latent='Latent', process='Reverse process')
 
 class Display:
@@ -283,6 +292,7 @@ class Display:
         self.status, self.message, self.numbers = (_classed(W.HTML(), name) for name in ('status', 'message', 'numbers'))
         self.progress = W.FloatProgress(0, min=0, max=1, layout=W.Layout(width='240px', height='10px', visibility='hidden'))
         self.viewer, self.player = _classed(Viewer(), 'viewer'), Viewer()
+        self.pictures = W.VBox([self.viewer])
         self.figures = {p: _classed(W.Image(format='png', layout=W.Layout(max_width='100%')), 'figure') for p in PANELS if p != 'process'}
         self.hint, self.play, self.slider = _classed(W.HTML(), 'hint'), W.Play(interval=400, min=0, max=0), W.IntSlider(min=0, max=0, description='frame', layout=W.Layout(width='420px'))
         W.jslink((self.play, 'value'), (self.slider, 'value')); W.jslink((self.slider, 'value'), (self.player, 'index'))  # in the browser: playing asks nothing of the kernel
@@ -294,12 +304,12 @@ class Display:
 
     def box(self) -> list:
         "From top to bottom."
-        return [W.HBox([self.status, self.progress], layout=W.Layout(align_items='center', grid_gap='12px', min_height='28px')), self.message, self.viewer, self.numbers, self.tabs]
+        return [W.HBox([self.status, self.progress], layout=W.Layout(align_items='center', grid_gap='12px', min_height='28px')), self.message, self.pictures, self.numbers, self.tabs]
 
     def outdate(self):
         "Mark what is shown as older than the controls; the style waits half a second before it shows that."
         self.show_stage(Stage('starting', 0.0, None))
-        for widget in (self.viewer, self.numbers): widget.add_class('dhp-stale')
+        for widget in (self.pictures, self.numbers): widget.add_class('dhp-stale')
 
     def say(
         self,
@@ -310,7 +320,7 @@ class Display:
         more = f'<details><summary>details</summary><pre>{html.escape(details)}</pre></details>' if details else ''
         self.message.value = f'<div class="dhp-error" role="alert">{html.escape(text)}{more}</div>' if text else ''
 
-# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-9
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-10
 @patch
 def show_stage(self: Display, stage: Stage):
     "Status, progress, and the view as far as it is ready."
@@ -324,7 +334,7 @@ def _show_view(self: Display, view: View):
     state, ready = replace(view.state, panels=()), {*view.figures, *(['process'] if view.frames else [])}
     self.viewer.show([view.panes])
     self.numbers.value = numbers_html(view)
-    for widget in (self.viewer, self.numbers): widget.remove_class('dhp-stale')
+    for widget in (self.pictures, self.numbers): widget.remove_class('dhp-stale')
     for panel, png in view.figures.items(): self.figures[panel].value = png
     if view.frames and self._drawn.get('process') != state: self._show_frames(view)
     for panel in PANELS:
@@ -338,7 +348,7 @@ def _show_frames(self: Display, view: View):
     self.player.show(view.frames)
     self.play.max = self.slider.max = len(view.frames) - 1
 
-# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-10
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-11
 class Explorer(W.VBox):
     "A page to see what the codec does to a picture."
     def __init__(
@@ -370,7 +380,7 @@ class Explorer(W.VBox):
         "Wait until the newest state is shown."
         return self.worker.wait(timeout)
 
-# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-11
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-12
 @patch
 def _ask(self: Explorer):
     "Ask for what the controls say; a message from before goes."
@@ -405,7 +415,7 @@ def _other_noise(self: Explorer, button):
     self.seed += 1
     self._ask()
 
-# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-12
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-13
 @patch
 def _sample_file(self: Explorer, path):
     return self._samples[path] if path in self._samples else self._samples.setdefault(path, picture_file(path))
@@ -421,7 +431,7 @@ def _open(self: Explorer, read: Callable[[], PictureFile]):
 @patch
 def _name_sample(self: Explorer):
     "Let the list of samples say what is asked for."
-    self._set(sample=next((path for path, file in self._samples.items() if file is self.file), None))
+    self._set(sample=next((path for path, file in self._samples.items() if file is self.file), ''))
 
 @patch
 def _sample_chosen(self: Explorer, change):
@@ -440,7 +450,7 @@ def _uploaded(self: Explorer, name: str, size: int, data: bytes):
         return PictureFile(name, data)
     self._open(read)
 
-# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-13
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-14
 @patch
 def _show(self: Explorer, stage: Stage):
     if stage.view: self.shown = stage.view
