@@ -28,7 +28,7 @@ from playwright.async_api import async_playwright
 ROOT = Path(__file__).resolve().parent.parent
 BROWSERS = ('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable')
 WIDTH, HEIGHT, MAX_HEIGHT = 1400, 1000, 16_000  # pixels of the window; a page's picture grows to the page's height
-AT_ONCE, NOTEBOOK_SECONDS, MOVE_SECONDS = 2, 240, 60
+AT_ONCE, NOTEBOOK_SECONDS, MOVE_SECONDS = 2, 420, 60
 SETTINGS = {  # of JupyterLab: no questions, and whole pages in the document, so that one picture shows all
     'apputils-extension/notification': dict(fetchNews='false', checkForUpdates=False),
     'notebook-extension/tracker': dict(windowingMode='none'),
