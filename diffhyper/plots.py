@@ -18,6 +18,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import FuncFormatter, LogLocator
 
 from .anchors import ANCHOR_CODERS
 from .config import require
@@ -192,6 +193,16 @@ def training_curves(
 RUN_PANELS = {'loss': 'loss [bit per pixel at the middle rate]', 'bpp': 'rate, estimated [bit per pixel]', 'psnr_db': 'PSNR [dB]', 'lr': 'learning rate'}
 _VALIDATED = {'loss': 'loss', 'bpp': 'bpp_est@', 'psnr_db': 'psnr_db@'}  # panel -> how the columns of validation.csv begin
 
+def _fit_range(ax, lines, log):
+    "Room for these lines; what a single batch says may leave it."
+    values = pd.concat(lines).replace([np.inf, -np.inf], np.nan).dropna()
+    low, high = (values.min(), values.max()) if len(values) else (1, 2)
+    if log and low > 0:
+        ax.set(yscale='log', ylim=(low / 1.25, high * 1.25))
+        for axis in (ax.yaxis.set_major_formatter, ax.yaxis.set_minor_formatter): axis(FuncFormatter(lambda v, _: f'{v:g}'))
+        ax.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    else: ax.set_ylim(low - 0.15 * (high - low or 1), high + 0.15 * (high - low or 1))
+
 def run_figure(
     folder: Path,  # output_dir of a training, with curve.csv and, after the first validation, validation.csv
 ) -> Figure:
@@ -199,18 +210,18 @@ def run_figure(
     curve, path = pd.read_csv(Path(folder)/'curve.csv'), Path(folder)/'validation.csv'
     validation = pd.read_csv(path) if path.exists() else pd.DataFrame(dict(step=[]))
     curve = curve.assign(psnr_db=-10 * np.log10(curve.mse))
-    every, window = max(1, len(curve) // 2000), max(1, len(curve) // 20)
-    colours = sns.color_palette('colorblind')
+    every, window, colours = max(1, len(curve) // 2000), max(1, len(curve) // 20), sns.color_palette('colorblind')
     with sns.axes_style('whitegrid'): fig, axes = plt.subplots(1, 4, figsize=(14, 3.1), layout='constrained')
     for ax, (name, label) in zip(axes, RUN_PANELS.items()):
-        ax.plot(curve.step[::every], curve[name][::every], color=colours[0], alpha=0.3 if name != 'lr' else 1, linewidth=1)
-        if name != 'lr': ax.plot(curve.step[::every], curve[name].rolling(window, min_periods=1).mean()[::every], color=colours[0], label='training')
+        mean = curve[name].rolling(window, min_periods=-(-window // 2)).mean() if name != 'lr' else curve[name]
         columns = [c for c in validation if name in _VALIDATED and c.startswith(_VALIDATED[name])]
-        for column, marker in zip(columns, 'osD'):
+        if name != 'lr': ax.plot(curve.step[::every], curve[name][::every], color=colours[0], alpha=0.3, linewidth=0.8)
+        ax.plot(curve.step[::every], mean[::every], color=colours[0], label='training')
+        for column, style in zip(columns, ('o-', 's--', 'D:')):
             quality = column.partition('@')[2]
-            ax.plot(validation.step, validation[column], color=colours[1], marker=marker, markersize=4, linewidth=1, label='validation' + f', quality {quality}' * bool(quality))
+            ax.plot(validation.step, validation[column], style, color=colours[1], markersize=4, markevery=max(1, len(validation) // 12), linewidth=1.3, label='validation' + f', quality {quality}' * bool(quality))
+        _fit_range(ax, [mean, *(validation[c] for c in columns)], log=name == 'loss')
         ax.set_title(label, size='medium', loc='left'); ax.set_xlabel('step')
-        if name in ('loss', 'bpp') and len(curve): ax.set_yscale('log')
     handles = {text: h for ax in axes[:3] for h, text in zip(*ax.get_legend_handles_labels())}
     fig.legend(handles.values(), handles, frameon=False, fontsize='small', loc='outside lower center', ncols=6)
     sns.despine(fig); plt.close(fig)

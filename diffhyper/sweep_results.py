@@ -170,7 +170,7 @@ def write_results(
 # %% ../nbs/core/82_sweep_results.ipynb #f020b167-5
 class SweepView(View):
     "A watcher for `diffhyper.sweep.sweep`: table and figure, as files whenever a run changes its state, and on display if there is one."
-    paces = dict(progress=1.0, table=2.0, figure=5.0)
+    paces = dict(progress=0.0, table=0.0, figure=5.0)
 
     def __init__(
         self,
