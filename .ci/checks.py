@@ -14,6 +14,7 @@ from configparser import ConfigParser
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+import docments  # noqa: E402
 import readme  # noqa: E402
 
 PACKAGE, EXPORT = 'diffhyper', {'export', 'exporti', 'exports'}
@@ -168,6 +169,19 @@ def check_export_cells(repo):
     return len(cells)
 
 
+def check_docments(repo):
+    "every public function, class and method says what it does, and every parameter and field has a comment beside it"
+    seen = 0
+    for module, path in repo.modules.items():
+        for name in (m for n in docments.public_names(repo.text(path)) if n.kind != 'data' for m in (n, *n.methods)):
+            seen, where = seen + 1, f"{path}: {name.owner + '.' if name.owner else ''}{name.name}"
+            told = name.parameters[-1].comment if name.parameters else ''  # one comment may say it all: (B, C, H, W) -> (B, D)
+            if not name.doc and not (name.name == 'forward' and told): yield f'{where} has no docstring'
+            if name.name == 'forward' and told or ' -> ' in told: continue
+            if bare := [p.name for p in name.parameters if p.name != 'return' and not p.name.startswith('_') and not p.comment]: yield f"{where}: no comment beside {', '.join(bare)}"
+    return seen
+
+
 def check_format(repo):
     "every notebook is valid nbformat 4.5 with unique cell ids and small outputs"
     import nbformat
@@ -264,7 +278,7 @@ def check_places(repo):
     return read
 
 
-CHECKS = [check_modules, check_ladder, check_directives, check_star_imports, check_export_cells, check_format, check_readme, check_parameters_cell,
+CHECKS = [check_modules, check_ladder, check_directives, check_star_imports, check_export_cells, check_docments, check_format, check_readme, check_parameters_cell,
           check_parameters_config, check_run_notebooks, check_top_level, check_weights, check_places]
 
 
@@ -377,6 +391,11 @@ PLANTS = [
     ('directives', 'a directive without its bar', notebook('# export\nx = 1')),
     ('star_imports', 'a star import', notebook('from math import *')),
     ('export_cells', 'a long exported cell', more_cells('nbs/core/00_config.ipynb', cell('#| export\n' + 'x = 1\n' * (MAX_EXPORT_LINES + 1), 0))),
+    ('docments', 'a function without a docstring', appended('diffhyper/ops.py', '\n\ndef stray():\n    return 1\n')),
+    ('docments', 'a parameter without a comment', appended('diffhyper/ops.py', '\n\ndef stray(\n    a: int,  # number\n    b: int,\n):\n    "Stray."\n    return a, b\n')),
+    ('docments', 'parameters that share a comment', appended('diffhyper/ops.py', '\n\ndef stray(\n    a: int, b: int,  # numbers\n):\n    "Stray."\n    return a, b\n')),
+    ('docments', 'a bare field', appended('diffhyper/ops.py', '\n\nclass Stray:\n    "Stray."\n    a: int\n')),
+    ('docments', 'a bare method', appended('diffhyper/ops.py', '\n\nclass Stray:\n    "Stray."\n    def f(self): return 1\n')),
     ('format', 'a notebook of format 4.4', notebook('x = 1', minor=4, ids=False)),
     ('format', 'cells without ids', notebook('x = 1', ids=False)),
     ('format', 'two cells of one id', more_cells('nbs/core/00_config.ipynb', cell('1', 0), cell('2', 0))),

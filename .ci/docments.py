@@ -39,12 +39,12 @@ def parameters(node, beside, method=False):
     defaults = dict(zip([x.arg for _, x in plain][::-1], a.defaults[::-1])) | {x.arg: d for x, d in zip(a.kwonlyargs, a.kw_defaults) if d}
     every = plain + [('*', a.vararg)] * bool(a.vararg) + [('', x) for x in a.kwonlyargs] + [('**', a.kwarg)] * bool(a.kwarg)
     lines = [(stars, x, x.lineno, max(n.end_lineno for n in (x, defaults.get(x.arg, x)))) for stars, x in every[method:]]
+    end = node.returns.end_lineno if node.returns else node.body[0].lineno - 1  # of the head
+    if not node.returns and end > node.lineno and any(l == end for _, _, _, l in lines): end += 1  # `): "docstring"`
     def beside_only(first, last):  # a comment belongs to a parameter that has its line to itself
-        return '' if sum(f <= last and l >= first for _, _, f, l in lines) > 1 else beside.get(last) or beside.get(first) or ''
+        return '' if last >= end or sum(f <= last and l >= first for _, _, f, l in lines) > 1 else beside.get(last) or beside.get(first) or ''
     found = [Parameter(stars + x.arg, ast.unparse(x.annotation) if x.annotation else '', ast.unparse(defaults[x.arg]) if x.arg in defaults else '', beside_only(f, l)) for stars, x, f, l in lines]
-    end = node.returns.end_lineno if node.returns else node.body[0].lineno - 1
-    alone = all(l < end for _, _, _, l in lines) or not lines and end == node.lineno
-    back = beside.get(end, '') if alone and end < node.body[0].lineno else ''
+    back = beside.get(end, '') if end < node.body[0].lineno else ''
     return found + [Parameter('return', ast.unparse(node.returns) if node.returns else '', '', back)] * bool(node.returns or back)
 
 

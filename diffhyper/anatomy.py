@@ -292,7 +292,7 @@ class Anatomy:
 
 # %% ../nbs/core/68_anatomy.ipynb #f020b167-11
 def centre_crop(
-    image: Image.Image,
+    image: Image.Image,  # any mode
     side: int,         # pixels; 0: the whole picture
 ) -> Image.Image:
     "The middle of a picture, no larger than it is."

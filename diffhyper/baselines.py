@@ -93,7 +93,9 @@ class Baseline(CompressionModel):
     quality_tensor = DiffusionHyperprior.quality_tensor
 
     @property
-    def entropy_bottleneck(self) -> nn.Module: return self.net.entropy_bottleneck
+    def entropy_bottleneck(self) -> nn.Module:
+        "Of z, where CompressAI's tools look for it."
+        return self.net.entropy_bottleneck
 
     def forward(self, x: Tensor, quality: float | Tensor | None = None) -> dict:  # (B, 3, H, W), any H and W -> CompressAI's dictionary
         self.dial.quality, self.dial.autocast = self.quality_tensor(x, quality), torch.is_autocast_enabled(x.device.type)
@@ -138,7 +140,10 @@ def fit_linear_start(
     with torch.no_grad(): last.bias[:self.M].copy_(std / step)  # the first guess of the scales, as in ours
 
 @patch
-def calibrate(self: Baseline, crops: Tensor): "There is no integer twin to calibrate."
+def calibrate(
+    self: Baseline,
+    crops: Tensor,  # ignored
+): "There is no integer twin to calibrate."
 
 Baseline.fit_entropy_bottleneck = DiffusionHyperprior.fit_entropy_bottleneck
 
@@ -174,7 +179,7 @@ def decode(
 # %% ../nbs/core/48_baselines.ipynb #f020b167-5
 class ShortcutMeanScale(DiffusionHyperprior):
     "Our transforms and hyper transforms with the plain mean-scale prior (Minnen et al. 2018)."
-    def forward(self, x: Tensor, quality: float | Tensor | None = None, coding_steps: int = 0, restore: bool = False) -> dict:
+    def forward(self, x: Tensor, quality: float | Tensor | None = None, coding_steps: int = 0, restore: bool = False) -> dict:  # as the whole model
         return super().forward(x, quality, coding_steps, restore)
 
     def training_terms(
@@ -204,7 +209,8 @@ class PlainTransform(nn.Module):
         super().__init__()
         self.net, self.offset, self.lift = net, offset, lift
 
-    def forward(self, v: Tensor, quality: Tensor) -> Tensor: return self.net(v + self.offset) + self.lift
+    def forward(self, v: Tensor, quality: Tensor) -> Tensor:  # as `net`; it has one quality
+        return self.net(v + self.offset) + self.lift
 
 
 class PlainTransforms(DiffusionHyperprior):
@@ -212,13 +218,16 @@ class PlainTransforms(DiffusionHyperprior):
     def __init__(
         self,
         *args,  # of DiffusionHyperprior
-        **kwargs,
+        **kwargs,  # likewise
     ):
         super().__init__(*args, **kwargs)
         plain = ScaleHyperprior(self.N, self.M)
         self.g_a, self.g_s = PlainTransform(plain.g_a, -0.5, 0.0), PlainTransform(plain.g_s, 0.0, 0.5)
 
-    def fit_linear_start(self, crops: Tensor): "CompressAI's networks start at random."
+    def fit_linear_start(
+        self,
+        crops: Tensor,  # ignored
+    ): "CompressAI's networks start at random."
 
 # %% ../nbs/core/48_baselines.ipynb #f020b167-7
 OURS = {"diffusion-hyperprior": DiffusionHyperprior, "shortcut-mean-scale": ShortcutMeanScale, "plain-transforms": PlainTransforms}

@@ -46,7 +46,7 @@ def unpack_alpha(
 # %% ../nbs/core/45_bitstream.ipynb #20ae5a6d
 def compress_picture(
     model: DiffusionHyperprior,  # in eval mode, updated
-    picture: Picture,
+    picture: Picture,  # as from `read_picture`
     quality: float | None = None,  # in [0, 1]; None: 0.5
     coding_steps: int = 4,  # 0, 1, 2, 4 or 8
     max_pixels: int | None = MAX_PIXELS,  # largest picture; None: no limit
@@ -79,8 +79,8 @@ def compress_image(
 
 # %% ../nbs/core/45_bitstream.ipynb #dbbebd4c
 def check_model(
-    model: DiffusionHyperprior,
-    contents: Contents,
+    model: DiffusionHyperprior,  # that is to decode
+    contents: Contents,  # of a file
 ):
     "Raise `DiffhyperError` if the model did not make the file, or could not have made its strings."
     header, made, here = contents.header, contents.header.fingerprint, model.fingerprint()
@@ -91,8 +91,8 @@ def check_model(
 
 
 def decode(
-    model: DiffusionHyperprior,
-    contents: Contents,
+    model: DiffusionHyperprior,  # in eval mode, updated
+    contents: Contents,  # of a file that the model made
     restore: bool,  # denoise the latent before synthesis
     progress: bool = False,  # show a progress bar for large pictures
 ) -> Tensor:  # (1, 3, H, W) uint8
@@ -127,7 +127,7 @@ def decompress_image(
 
 # %% ../nbs/core/45_bitstream.ipynb #ead93c05
 def compress_file(
-    model: DiffusionHyperprior,
+    model: DiffusionHyperprior,  # in eval mode, updated
     source: str | Path,  # any picture that Pillow reads
     target: str | Path,  # .dhp, replaced only when complete
     quality: float | None = None,  # in [0, 1]; None: 0.5
@@ -143,7 +143,7 @@ def compress_file(
 
 
 def decompress_file(
-    model: DiffusionHyperprior,
+    model: DiffusionHyperprior,  # in eval mode, updated
     source: str | Path,  # .dhp
     target: str | Path,  # .png, or what another ending that Pillow writes says; replaced only when complete
     restore: bool = True,  # denoise the latent before synthesis

@@ -50,7 +50,7 @@ def find_checkpoint(
     return Path(resume)
 
 def prune_checkpoints(
-    folder: str | Path,
+    folder: str | Path,  # of a training
     keep: int,  # how many of the newest to keep
 ):
     "Remove all but the newest numbered checkpoints."

@@ -38,7 +38,9 @@ def command(
 
 # %% ../nbs/core/90_cli.ipynb #a4f95564
 @command
-def train_diffusion_hyperprior(argv):
+def train_diffusion_hyperprior(
+    argv: list[str] | None = None,  # flags and values; None: those of the process
+):
     "Train a model; every field of `TrainConfig` is a flag."
     config = parse_config(TrainConfig, "train_diffusion_hyperprior", argv)
     from diffhyper.train import fit
@@ -46,7 +48,9 @@ def train_diffusion_hyperprior(argv):
 
 
 @command
-def evaluate_diffusion_hyperprior(argv):
+def evaluate_diffusion_hyperprior(
+    argv: list[str] | None = None,  # flags and values; None: those of the process
+):
     "Evaluate a model with real files; every field of `EvaluateConfig` is a flag."
     config = parse_config(EvaluateConfig, "evaluate_diffusion_hyperprior", argv)
     from diffhyper.evaluate import evaluate
@@ -55,7 +59,7 @@ def evaluate_diffusion_hyperprior(argv):
 
 # %% ../nbs/core/90_cli.ipynb #a4f95564-1
 def picture_arguments(
-    parser: argparse.ArgumentParser,
+    parser: argparse.ArgumentParser,  # gets the flags
 ):
     "Flags that compress and decompress share."
     parser.add_argument("--max_pixels", type=int, default=MAX_PIXELS, help=f"largest picture, 0 for no limit; a side below 64 counts as 64 (default: {MAX_PIXELS})")
@@ -76,7 +80,9 @@ def target_of(
 
 # %% ../nbs/core/90_cli.ipynb #f020b167
 @command
-def diffhyper_compress(argv):
+def diffhyper_compress(
+    argv: list[str] | None = None,  # flags and values; None: those of the process
+):
     "Compress a picture to a .dhp file."
     p = command_parser("diffhyper_compress", "Compress a picture that Pillow can read to a .dhp file, with its transparency and ICC profile.")
     p.add_argument("input", help="picture")
@@ -93,7 +99,9 @@ def diffhyper_compress(argv):
 
 
 @command
-def diffhyper_decompress(argv):
+def diffhyper_decompress(
+    argv: list[str] | None = None,  # flags and values; None: those of the process
+):
     "Decompress a .dhp file to a picture."
     p = command_parser("diffhyper_decompress", "Decompress a .dhp file to a picture.")
     p.add_argument("input", help=".dhp file")
@@ -113,7 +121,9 @@ def diffhyper_decompress(argv):
 
 # %% ../nbs/core/90_cli.ipynb #cadaf09d
 @command
-def diffhyper_info(argv):
+def diffhyper_info(
+    argv: list[str] | None = None,  # flags and values; None: those of the process
+):
     "Print what a .dhp file holds; the exit code is 0 if it is whole, 1 if it is cut short or damaged, 2 if it is no diffhyper file."
     p = command_parser("diffhyper_info", diffhyper_info.__doc__)
     p.add_argument("input", help=".dhp file")
@@ -129,7 +139,9 @@ def diffhyper_info(argv):
 
 # %% ../nbs/core/90_cli.ipynb #f020b167-1
 @command
-def diffhyper_sweep(argv):
+def diffhyper_sweep(
+    argv: list[str] | None = None,  # flags and values; None: those of the process
+):
     "Execute what is not done of a plan of papermill runs."
     p = command_parser("diffhyper_sweep", "Execute what is not done of a plan of papermill runs; see nbs/runs/study.yaml for one.")
     p.add_argument("plan", help="YAML file: stages, each with a notebook, parameters, and runs or a grid")

@@ -64,7 +64,7 @@ def in_tiles(
 
 def tile_count(
     h: int,  # positions
-    w: int,
+    w: int,  # positions
     size: int | None = None,  # as in `in_tiles`
 ) -> int:  # how often a progress bar is updated; 0 where one tile is enough
     "Number of tiles of a latent."
@@ -76,7 +76,7 @@ def tile_count(
 def tile_progress(
     total: int,  # tiles, over all passes; nothing is shown for none
     what: str,  # label
-    shown: bool = True,
+    shown: bool = True,  # False: no bar
 ):
     "Inside this context `in_tiles` moves a progress bar."
     with tqdm(total=total, desc=what, unit="tile", disable=not (shown and total)) as bar:
