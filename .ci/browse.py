@@ -45,12 +45,14 @@ def served(folder):
     finally: server.shutdown(); server.server_close()
 
 
+def browser_path(): return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
 @contextmanager
 def browser():
     "Chromium of the system."
     from playwright.sync_api import sync_playwright
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not path: sys.exit('no Chromium or Chrome on this machine: install one to open the pages')
+    if not (path := browser_path()): sys.exit('no Chromium or Chrome on this machine: install one to open the pages')
     with sync_playwright() as p:
         b = p.chromium.launch(executable_path=path, args=['--no-sandbox'])
         try: yield b
@@ -155,6 +157,10 @@ def self_test(folder):
 if __name__ == '__main__':
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--self-test', action='store_true', help='see each check fail')
+    parser.add_argument('--browser', action='store_true', help='only say which browser there is')
     args, folder = parser.parse_args(), ROOT/'_site'/'html'
+    if args.browser:
+        print(browser_path())
+        sys.exit(not browser_path())
     if not (folder/'index.html').exists(): sys.exit('there is no site: run  python .ci/website.py  first')
     sys.exit(bool((self_test if args.self_test else report)(folder)))

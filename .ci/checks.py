@@ -16,6 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 import docments  # noqa: E402
 import readme  # noqa: E402
+import sitemap  # noqa: E402
 
 PACKAGE, EXPORT = 'diffhyper', {'export', 'exporti', 'exports'}
 TOP_LEVEL = {'nbs', 'diffhyper', 'data', 'figures', 'settings.ini', 'setup.py', 'README.md', 'LICENSE'}  # and dot-files
@@ -207,6 +208,26 @@ def check_readme(repo):
     return len(found)
 
 
+def check_quarto(repo):
+    "the settings of Quarto are what the notebooks and settings.ini say, and lead to every notebook"
+    import yaml
+    parsed, wanted = {}, sitemap.quarto_files(repo)
+    for path, text in wanted.items():
+        if path not in repo.files: yield f'{path} does not exist: run  python .ci/website.py --quarto'; continue
+        try: parsed[path] = yaml.safe_load(repo.text(path))
+        except yaml.YAMLError as e: yield f'{path} is no YAML: {str(e).splitlines()[0]}'; continue
+        if repo.text(path) != text: yield f'{path} differs from what the notebooks and settings.ini say: run  python .ci/website.py --quarto'
+    if len(parsed) < len(wanted): return len(parsed)
+    quarto, site, sidebar = parsed.values()
+    if quarto['project']['type'] != 'website' or 'html' not in quarto['format']: yield 'nbs/_quarto.yml describes no website'
+    for name in quarto['metadata-files']:
+        if f'nbs/{name}' not in repo.files: yield f'nbs/_quarto.yml reads {name}, which does not exist'
+    if not site['website']['site-url'].startswith('https://'): yield 'nbs/nbdev.yml has no address'
+    found = [f'nbs/{p}' for p in sitemap.listed(sidebar['website']['sidebar']['contents'])]
+    for path in sorted({p for p in repo.notebooks if p.startswith('nbs/')} ^ set(found)): yield f'{path} is in the sidebar or in nbs/, not in both'
+    return len(found)
+
+
 def check_parameters_cell(repo):
     "one cell tagged `parameters` in every run notebook: annotated scalars, one per line"
     for path in repo.runs():
@@ -278,7 +299,7 @@ def check_places(repo):
     return read
 
 
-CHECKS = [check_modules, check_ladder, check_directives, check_star_imports, check_export_cells, check_docments, check_format, check_readme, check_parameters_cell,
+CHECKS = [check_modules, check_ladder, check_directives, check_star_imports, check_export_cells, check_docments, check_format, check_readme, check_quarto, check_parameters_cell,
           check_parameters_config, check_run_notebooks, check_top_level, check_weights, check_places]
 
 
@@ -403,6 +424,9 @@ PLANTS = [
     ('readme', 'an edited README', appended('README.md', 'more\n')),
     ('readme', 'a command without its mark', index(lambda s: s.replace('<!-- command: test -->', ''))),
     ('readme', 'a link to nowhere', index(lambda s: s + '\n[gone](core/gone.ipynb)' if s.startswith('# ') else s)),
+    ('quarto', 'a sidebar that leads elsewhere', appended('nbs/sidebar.yml', '      - gone.ipynb\n')),
+    ('quarto', 'settings that are no YAML', appended('nbs/_quarto.yml', 'a: [\n')),
+    ('quarto', 'settings that are gone', lambda root: (root/'nbs/nbdev.yml').unlink()),
     ('parameters_cell', 'two parameters cells', more_cells('nbs/runs/train.ipynb', cell('# nothing', 0, tags=['parameters']))),
     ('parameters_cell', 'a parameter without annotation', parameters(without_annotation)),
     ('parameters_config', 'a parameter that is no field', parameters(lambda s: s + '\nstray: int = 1')),

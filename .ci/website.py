@@ -2,7 +2,7 @@
 
 Notebooks run first, two at a time, in a copy of the tree (cells marked slow or cuda do not), unless their code, the modules that it imports and data/ are as they were;
 `--no-execute` runs none and shows what outputs there are. Every public name gets an entry with its parameters at the cell that defines it, whose code folds.
-`--check` looks for every public name, each of its parameters and the comment beside it in the pages; `--self-test` demands that this check can fail. `browse.py` opens the pages.
+`--quarto` writes nbs/*.yml for nbdev_docs. `--check` looks for every public name, each of its parameters and the comment beside it in the pages; `--self-test` demands that this check can fail. `browse.py` opens the pages.
 """
 import argparse
 import ast
@@ -16,45 +16,18 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 import checks  # noqa: E402
 import docments  # noqa: E402
 import readme  # noqa: E402
+from sitemap import GROUPS, pages, quarto_files  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
-GUIDES = 'tour explorer evidence exact format'.split()  # in this order; others follow
-GROUPS = {'guides': 'Guides', 'runs': 'Runs', 'core': 'Modules'}
 DROPPED, WORKERS, CELL_SEC = {'default_exp', 'hide'}, 2, 900
 WIDGET = 'application/vnd.jupyter.widget-view+json'
 STATIC = '*This is interactive where a kernel runs: open the notebook in JupyterLab.*'
-
-
-# ---------------------------------------------------------------- which pages there are
-
-@dataclass
-class Page:
-    path: str    # of the notebook in the repository
-    name: str    # of the page, without ending
-    title: str
-    module: str  # that the notebook exports, or ''
-
-    @property
-    def group(self): return self.name.partition('/')[0] if '/' in self.name else ''
-
-
-def page_of(path): return posixpath.splitext(path.removeprefix('nbs/'))[0]
-
-
-def pages(repo):
-    "The notebooks in the order of the sidebar: index, guides, runs, and modules up the ladder."
-    modules = {path: module for module, path in repo.exports()}
-    title = lambda path: next(m[1] for c in repo.notebooks[path]['cells'] if (m := re.match(r'#\s+(.*)', ''.join(c['source']))))
-    found = [Page(p, page_of(p), title(p), modules.get(p, '')) for p in repo.notebooks if p.startswith('nbs/')]
-    order = lambda p: ([*GROUPS].index(p.group) if p.group else -1, GUIDES.index(p.name[7:]) if p.name[7:] in GUIDES else len(GUIDES), p.name)
-    return sorted(found, key=order)
 
 
 # ---------------------------------------------------------------- outputs
@@ -89,7 +62,7 @@ def execute(tree, page, flags):
     for c in nb.cells:
         if c.cell_type == 'code' and skipped(c.source, flags): c.metadata['tags'] = [*c.metadata.get('tags', []), 'skip-execution']
     client = nbclient.NotebookClient(nb, timeout=CELL_SEC, kernel_name='python3', resources={'metadata': {'path': str((tree/page.path).parent)}}, extra_arguments=['--InlineBackend.figure_formats={"retina"}'])
-    env = os.environ | dict(PYTHONPATH=str(tree), OMP_NUM_THREADS='1', IN_TEST='1', PYTHONWARNINGS='ignore')  # IN_TEST: nbdev exports nothing
+    env = os.environ | dict(PYTHONPATH=str(tree), OMP_NUM_THREADS='1', IN_TEST='1')  # IN_TEST: nbdev exports nothing
     try: client.execute(env=env, stderr=subprocess.DEVNULL)
     except nbclient.exceptions.CellExecutionError as e:
         n = next(i for i, c in enumerate(nb.cells) if c.cell_type == 'code' and any(o.output_type == 'error' for o in c.outputs))
@@ -123,9 +96,16 @@ def copied(repo, target):
 
 # ---------------------------------------------------------------- entries of public names
 
-def plain(text):
-    "Text as Markdown that shows it unchanged, except for code between backticks."
+def reference(code, names):
+    "Code between backticks as a link, if it is one of `names`."
+    m = re.fullmatch(r'`(?:diffhyper\.)?([\w.]+)(\([^`]*\))?`', code)
+    return '{py:obj}`' + code[1:-1] + f' <{names[m[1]]}>`' if m and m[1] in names else code
+
+
+def plain(text, names):
+    "Text as Markdown that shows it unchanged, except for code between backticks, which leads to the entry of what it names."
     parts = re.split(r'(`[^`\n]+`)', text)
+    parts[1::2] = [reference(p, names) for p in parts[1::2]]
     parts[::2] = [re.sub(r'([\\*_<\[\]$|`~#{}])', r'\\\1', p) for p in parts[::2]]
     return ''.join(parts)
 
@@ -133,12 +113,12 @@ def plain(text):
 def code(text): return f"`{text}`".replace('|', r'\|') if text else ''
 
 
-def prose(doc): return '\n\n'.join(f'```text\n{text}\n```' if drawing else plain(text) for drawing, text in docments.doc_parts(doc))
+def prose(doc, names): return '\n\n'.join(f'```text\n{text}\n```' if drawing else plain(text, names) for drawing, text in docments.doc_parts(doc))
 
 
-def parameter_table(name):
+def parameter_table(name, names):
     "Parameters and what is returned, a row each."
-    rows = [(('*returns*' if p.name == 'return' else code(p.name)), code(p.annotation), code(p.default), plain(p.comment)) for p in name.parameters]
+    rows = [(('*returns*' if p.name == 'return' else code(p.name)), code(p.annotation), code(p.default), plain(p.comment, names)) for p in name.parameters]
     if name.kind == 'property' or not rows: return ''
     heads = ['', 'Type', 'Default', 'Meaning']
     keep = [0] + [i for i in range(1, 4) if any(r[i] for r in rows)]
@@ -146,14 +126,14 @@ def parameter_table(name):
     return '```{rst-class} docments\n```\n\n' + '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)
 
 
-def entry(name, module, homes, inner=False):
+def entry(name, module, names, homes, inner=False):
     "The directive that documents a public name, those of its methods inside."
     back = next((p for p in name.parameters if p.name == 'return'), None)
     marks = {'method': ':classmethod:' if 'classmethod' in name.decorators or any('cls_method' in d for d in name.decorators) else ':staticmethod:' if 'staticmethod' in name.decorators else '',
              'property': f':type: {back.annotation}' if back and back.annotation else '', 'data': f':value: {name.value}' if 0 < len(name.value) <= 60 else ''}.get(name.kind, '')
     full = f'{name.owner}.{name.name}' if name.owner and not inner else name.name
     home = homes.get(name.owner, module) if name.kind in ('method', 'property') else module
-    body = [prose(name.doc), parameter_table(name), *(entry(m, module, homes, True) for m in name.methods)]
+    body = [prose(name.doc, names), parameter_table(name, names), *(entry(m, module, names, homes, True) for m in name.methods)]
     fence = '`' * (4 if inner or not name.methods else 5)
     options = '' if inner else f':module: diffhyper.{home}\n'
     return f'{fence}{{py:{name.kind}}} {full}{docments.signature(name)}\n{options}{marks}\n\n' + '\n\n'.join(b for b in body if b) + f'\n{fence}'
@@ -172,7 +152,7 @@ def linked(text, path, names):
     for i in range(1, len(parts), 2):
         heading = parts[i - 1].rpartition('\n')[2].startswith('#')
         inside = parts[i - 1].endswith('[') and parts[i + 1].startswith('](')
-        if (m := re.fullmatch(r'`(?:diffhyper\.)?([\w.]+)(\([^`]*\))?`', parts[i])) and m[1] in names and not heading and not inside: parts[i] = '{py:obj}`' + parts[i][1:-1] + f' <{names[m[1]]}>`'
+        if not heading and not inside: parts[i] = reference(parts[i], names)
     return ''.join(parts)
 
 
@@ -198,13 +178,11 @@ def only_imports(source): return bool(body := checks.parsed(source).body) and al
 
 
 def shown(outputs):
-    "Outputs that a page can show."
-    kept = []
+    "Outputs that a page can show: no progress bars, and a note in the place of what needs a kernel."
     for o in outputs:
-        if WIDGET in o.get('data', {}): o = dict(output_type='display_data', metadata={}, data={'text/markdown': STATIC})
-        if o['output_type'] == 'stream' and o['name'] == 'stderr' or o in kept and 'data' in o and STATIC in o['data'].values(): continue
-        kept.append(o)
-    return kept
+        data = o.get('data', {})
+        if WIDGET in data and '%|' in ''.join(data.get('text/plain', '')) or o.get('name') == 'stderr': continue
+        yield dict(output_type='display_data', metadata={}, data={'text/markdown': STATIC}) if WIDGET in data else o
 
 
 def staged(repo, page, outputs, names, homes):
@@ -221,8 +199,9 @@ def staged(repo, page, outputs, names, homes):
         produced, marks, body = next(runs, []), readme.directives(source), without_directives(source)
         if marks & DROPPED or not body: continue
         exported, lines = bool(marks & checks.EXPORT), len(body.splitlines())
-        if exported and (entries := [entry(n, page.module, homes) for n in docments.public_names(body)]): cells.append(new_markdown_cell('\n\n'.join(entries)))
-        fold, what = exported or only_imports(body), 'Imports' if only_imports(body) else 'Source'
+        if exported and (entries := [entry(n, page.module, names, homes) for n in docments.public_names(body)]): cells.append(new_markdown_cell('\n\n'.join(entries)))
+        starts = page.group and body.startswith(('import ', 'from '))
+        fold, what = exported or starts, 'Imports' if only_imports(body) else 'Source' if exported else 'Start'
         meta = dict(tags=['hide-input'], mystnb=dict(code_prompt_show=f"{what}, {lines} line{'s' * (lines > 1)}", code_prompt_hide=what)) if fold else {}
         cells.append(new_code_cell(body, metadata=meta, outputs=[nbformat.from_dict(o) for o in shown(produced)]))
         if skipped(source, flags) and not exported: cells.append(new_markdown_cell(f"<p class=\"place\">Not run for these pages (marked {', '.join(sorted(marks & flags)) or 'eval: false'}).</p>"))
@@ -236,7 +215,7 @@ def names_page(repo, found, names):
         lines.append(f'\n## {page.title}\n\n<div class="place"><code>diffhyper.{page.module}</code></div>\n\n```{{rst-class}} docments\n```\n\n|  |  |\n| --- | --- |')
         for n in docments.public_names(repo.text(repo.modules[page.module])):
             doc = next((text for drawing, text in docments.doc_parts(n.doc) if not drawing), '')
-            if not n.owner: lines.append(f"| {{py:obj}}`{n.name} <diffhyper.{page.module}.{n.name}>` | {plain(' '.join(doc.split()))} |")
+            if not n.owner: lines.append(f"| {{py:obj}}`{n.name} <diffhyper.{page.module}.{n.name}>` | {plain(' '.join(doc.split()), names)} |")
     return '\n'.join(lines) + '\n'
 
 
@@ -337,6 +316,7 @@ if __name__ == '__main__':
     parser.add_argument('--no-execute', action='store_true', help='run no notebook')
     parser.add_argument('--check', action='store_true', help='look for every public name in the site that was built')
     parser.add_argument('--self-test', action='store_true', help='see that check fail')
+    parser.add_argument('--quarto', action='store_true', help='write the settings of Quarto, for nbdev_docs')
     args, root = parser.parse_args(), HERE.parent
     if args.check or args.self_test:
         sys.path.insert(0, str(root))
@@ -345,4 +325,7 @@ if __name__ == '__main__':
         for message in (faults := list(missing(repo, html))): print(message)
         print(f'{len(html)} pages, {len(faults)} faults')
         sys.exit(bool(faults))
-    print(f'file {build(root, not args.no_execute).relative_to(root)}/index.html')
+    if args.quarto:
+        for path, text in quarto_files(checks.Repo(root)).items(): (root/path).write_text(text, encoding='utf-8')
+        sys.exit()
+    print(f'{build(root, not args.no_execute).relative_to(root)}/index.html')
