@@ -17,15 +17,14 @@ from urllib.parse import unquote, urldefrag
 ROOT = Path(__file__).resolve().parent.parent
 BROWSERS = 'chromium chromium-browser google-chrome google-chrome-stable chrome'.split()
 WIDTHS = 1280, 400  # pixels of the window
-SETTLED = '() => document.readyState == "complete" && (!document.querySelector("script[src*=MathJax]") || (window.MathJax && MathJax.isReady && !MathJax.Hub.queue.pending && !MathJax.Hub.queue.running))'
 FACTS = """() => ({
     links: [...document.querySelectorAll('a[href]')].map(a => a.href),
     ids: [...document.querySelectorAll('[id], a[name]')].map(e => e.id || e.name),
     pictures: [...document.images].map(i => [i.currentSrc || i.src, i.naturalWidth]),
-    equations: document.querySelectorAll('script[type^="math/tex"]').length,
-    raw: [...document.querySelectorAll('.merror, merror, mjx-merror, .MathJax_Error, .noError')].map(e => e.textContent).concat(
-        [...function* () { const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT); while (walk.nextNode()) yield walk.currentNode }()]
-        .filter(n => /\\$\\$|\\\\\\(|\\\\\\[/.test(n.data) && !n.parentElement.closest('pre, code, script, style, textarea')).map(n => n.data)),
+    equations: document.querySelectorAll('.equation svg').length,
+    raw: [...document.querySelectorAll('.equation')].filter(e => { const b = e.querySelector('svg')?.getBoundingClientRect(); return !b || !b.width || !b.height })
+        .map(e => 'empty: ' + e.textContent).concat([...function* () { const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT); while (walk.nextNode()) yield walk.currentNode }()]
+        .filter(n => /\\$\\$|\\\\[([]|\\\\[a-z]{3,}/.test(n.data) && !n.parentElement.closest('pre, code, script, style, textarea, svg')).map(n => n.data)),
 })"""
 WIDE = """() => { const w = document.documentElement.clientWidth
     return document.documentElement.scrollWidth <= w ? [] : [document.documentElement.scrollWidth + ' of ' + w + ' px'].concat(
@@ -68,12 +67,11 @@ def opened(b, base, path):
     page.route('**/*', request)
     page.on('console', lambda m: faults.append(('console', m.text)) if m.type == 'error' and not m.text.startswith('Failed to load resource') else None)  # those are counted as what they are
     page.on('pageerror', lambda e: faults.append(('console', str(e))))
-    page.on('response', lambda r: faults.append(('missing', r.url)) if r.status >= 400 and r.request.resource_type != 'image' else None)
+    page.on('response', lambda r: faults.append(('missing', r.url.removeprefix(base))) if r.status >= 400 and r.request.resource_type != 'image' else None)
     page.goto(base + path)
-    page.wait_for_function(SETTLED, timeout=60_000)
     page.evaluate('() => { for (const i of document.images) i.loading = "eager"; return Promise.all([...document.images].map(i => i.decode().catch(() => 0))) }')
     facts = page.evaluate(FACTS)
-    faults += [('pictures', src) for src, width in facts['pictures'] if not width] + [('equations', text.strip()[:80]) for text in facts['raw']]
+    faults += [('pictures', src.removeprefix(base)) for src, width in facts['pictures'] if not width] + [('equations', text.strip()[:80]) for text in facts['raw']]
     for width in WIDTHS:
         page.set_viewport_size(dict(width=width, height=900))
         page.wait_for_timeout(100)
@@ -132,7 +130,7 @@ def report(folder):
 PLANTS = [('links', 'a link to no page', '<a href="gone.html">x</a>'), ('links', 'a link to no anchor', '<a href="index.html#gone">x</a>'),
           ('pictures', 'a picture that is not there', '<img src="gone.png">'), ('console', 'an error', '<script>undefinedName()</script>'),
           ('outside', 'a script from elsewhere', '<script src="https://example.org/x.js"></script>'), ('missing', 'a script that is not there', '<script src="gone.js"></script>'),
-          ('equations', 'a raw equation', '<p>$$x$$</p>'), ('equations', 'an error of MathJax', '<span class="merror">x</span>'),
+          ('equations', 'a raw equation', '<p>$$x$$</p>'), ('equations', 'an equation in TeX', '<p>as \\alpha grows</p>'), ('equations', 'an empty equation', '<span class="equation"></span>'),
           ('width', 'a box of 1400 px', '<div style="width: 1400px">x</div>')]
 
 

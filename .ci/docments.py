@@ -73,7 +73,7 @@ def data(node, beside):
     targets = node.targets if isinstance(node, ast.Assign) else [node.target]
     names = [t.id for target in targets for t in (target.elts if isinstance(target, ast.Tuple) else [target]) if isinstance(t, ast.Name)]
     value = ast.unparse(node.value) if node.value and len(names) == 1 else ''
-    return [Name(n, 'data', value=value, doc=beside.get(node.end_lineno) or beside.get(node.lineno, '')) for n in names]
+    return [Name(n, 'data', value=value, doc=beside.get(node.lineno, '')) for n in names]
 
 
 def public_names(source):

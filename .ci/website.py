@@ -133,7 +133,8 @@ def entry(name, module, names, homes, inner=False):
              'property': f':type: {back.annotation}' if back and back.annotation else '', 'data': f':value: {name.value}' if 0 < len(name.value) <= 60 else ''}.get(name.kind, '')
     full = f'{name.owner}.{name.name}' if name.owner and not inner else name.name
     home = homes.get(name.owner, module) if name.kind in ('method', 'property') else module
-    body = [prose(name.doc, names), parameter_table(name, names), *(entry(m, module, names, homes, True) for m in name.methods)]
+    extends = [reference(f'`{b}`', names) for b in name.bases if b in names]
+    body = [prose(name.doc, names), f"{{.place}}\nExtends {' and '.join(extends)}." if extends else '', parameter_table(name, names), *(entry(m, module, names, homes, True) for m in name.methods)]
     fence = '`' * (4 if inner or not name.methods else 5)
     options = '' if inner else f':module: diffhyper.{home}\n'
     return f'{fence}{{py:{name.kind}}} {full}{docments.signature(name)}\n{options}{marks}\n\n' + '\n\n'.join(b for b in body if b) + f'\n{fence}'
@@ -194,7 +195,7 @@ def staged(repo, page, outputs, names, homes):
         source = ''.join(c['source'])
         if c['cell_type'] != 'code':
             if c['cell_type'] == 'markdown': cells.append(new_markdown_cell(linked(source, page.path, names)))
-            if head: cells.append(new_markdown_cell(f'```{{py:module}} diffhyper.{head}\n```\n\n<div class="place"><code>diffhyper.{head}</code> from <code>{page.path}</code></div>')); head = ''
+            if head: cells.append(new_markdown_cell(f'```{{py:module}} diffhyper.{head}\n```\n\n{{.place}}\n`diffhyper.{head}` from `{page.path}`')); head = ''
             continue
         produced, marks, body = next(runs, []), readme.directives(source), without_directives(source)
         if marks & DROPPED or not body: continue
@@ -204,7 +205,7 @@ def staged(repo, page, outputs, names, homes):
         fold, what = exported or starts, 'Imports' if only_imports(body) else 'Source' if exported else 'Start'
         meta = dict(tags=['hide-input'], mystnb=dict(code_prompt_show=f"{what}, {lines} line{'s' * (lines > 1)}", code_prompt_hide=what)) if fold else {}
         cells.append(new_code_cell(body, metadata=meta, outputs=[nbformat.from_dict(o) for o in shown(produced)]))
-        if skipped(source, flags) and not exported: cells.append(new_markdown_cell(f"<p class=\"place\">Not run for these pages (marked {', '.join(sorted(marks & flags)) or 'eval: false'}).</p>"))
+        if skipped(source, flags) and not exported: cells.append(new_markdown_cell(f"{{.place}}\nNot run for these pages (marked {', '.join(sorted(marks & flags)) or 'eval: false'})."))
     return nbformat.v4.new_notebook(cells=cells, metadata=dict(kernelspec=dict(name='python3', display_name='Python 3', language='python'), language_info=dict(name='python')))
 
 
@@ -212,7 +213,7 @@ def names_page(repo, found, names):
     "All public names, by module: Markdown."
     lines = ['# All names\n\nWhat each module offers, up the ladder; functions in one line each.\n']
     for page in (p for p in found if p.module):
-        lines.append(f'\n## {page.title}\n\n<div class="place"><code>diffhyper.{page.module}</code></div>\n\n```{{rst-class}} docments\n```\n\n|  |  |\n| --- | --- |')
+        lines.append(f'\n## {page.title}\n\n{{.place}}\n`diffhyper.{page.module}`\n\n```{{rst-class}} docments\n```\n\n|  |  |\n| --- | --- |')
         for n in docments.public_names(repo.text(repo.modules[page.module])):
             doc = next((text for drawing, text in docments.doc_parts(n.doc) if not drawing), '')
             if not n.owner: lines.append(f"| {{py:obj}}`{n.name} <diffhyper.{page.module}.{n.name}>` | {plain(' '.join(doc.split()), names)} |")
@@ -243,14 +244,9 @@ def stage(repo, found, outputs, target):
             shutil.copy(repo.root/path, place)
     (target/'names.md').write_text(names_page(repo, found, names), encoding='utf-8')
     (target/'data/README.md').write_text(linked(repo.text('data/README.md'), 'data/README.md', names), encoding='utf-8')
-    for file in ('conf.py', 'site.css', 'site.js'): shutil.copy(HERE/'website'/file, place if (place := target/('' if file == 'conf.py' else '_static')).mkdir(exist_ok=True) else place)
-    mathjax(target/'_static'/'mathjax')
-
-
-def mathjax(target):
-    "MathJax out of the package that Jupyter's server has it from, without its translations."
-    import jupyter_server_mathjax
-    shutil.copytree(Path(jupyter_server_mathjax.__file__).parent/'static', target, ignore=shutil.ignore_patterns('localization', 'a11y', 'asciimath2jax.js', 'jsMath2jax.js'))
+    for file in (HERE/'website').glob('*.*'):
+        (place := target/('' if file.suffix == '.py' else '_static')).mkdir(exist_ok=True)
+        shutil.copy(file, place)
 
 
 def build(root, run=True):
@@ -269,6 +265,13 @@ def build(root, run=True):
 def words(text): return re.sub(r'[\s`]+', ' ', text).strip()
 
 
+def asked(thing, read):
+    "(name, comment) of the parameters of a function, of the fields of a tuple, or of a class that has an __init__ of its own."
+    if hasattr(thing, '_fields'): return [(f, None) for f in thing._fields]
+    if isinstance(thing, type) and '__init__' not in vars(thing): return []
+    return [('returns' if p == 'return' else p, about.docment) for p, about in read(thing, full=True).items() if p != 'self' and (p != 'return' or about.docment)]
+
+
 def missing(repo, html):
     "Public names, parameters and comments that the pages lack; `html` maps the names of pages to their text. Reads the modules as Python does, not as `entry` did."
     import importlib
@@ -283,11 +286,11 @@ def missing(repo, html):
             looked, place, thing = looked + 1, f'diffhyper.{module}.{name}', getattr(m, name)
             if place not in entries: yield f'{place} is on no page'; continue
             if not callable(thing) or getattr(thing, '__module__', '') != m.__name__: continue
-            text = words(entries[place].get_text(' '))
-            squeezed = text.replace(' ', '')
-            for parameter, about in read(thing, full=True).items():
-                if parameter not in ('return', 'self') and parameter not in squeezed: yield f'{place}: parameter {parameter} is not on its page'
-                if about.docment and words(about.docment).replace(' ', '') not in squeezed: yield f'{place}: the comment of {parameter} is not on its page: {about.docment}'
+            text, table = words(entries[place].get_text(' ')).replace(' ', ''), entries[place].find('table')
+            first = {row.find('td').get_text().strip(' *\n') for row in table.find_all('tr') if row.find('td')} if table else set()
+            for parameter, comment in asked(thing, read):
+                if parameter not in first: yield f'{place}: parameter {parameter} is not on its page'
+                if comment and words(comment).replace(' ', '') not in text: yield f'{place}: the comment of {parameter} is not on its page: {comment}'
     if not looked: yield 'looked at nothing'
 
 
@@ -295,7 +298,7 @@ def read_pages(folder): return {str(p.relative_to(folder)): p.read_text(encoding
 
 
 PLANTS = [('an entry', 'id="diffhyper.ops.soft_bound"', 'id="gone"', 'diffhyper.ops.soft_bound is on no page'),
-          ('a parameter', 'bound', 'b', 'diffhyper.ops.soft_bound: parameter bound'),
+          ('a parameter', '<span class="pre">bound</span></code></p></td>', 'b</td>', 'diffhyper.ops.soft_bound: parameter bound'),
           ('a comment', 'largest magnitude', '', 'diffhyper.ops.soft_bound: the comment of bound')]
 
 
@@ -303,11 +306,15 @@ def self_test(repo, html):
     "How many planted faults go unseen."
     page, before, bad = next(n for n in html if n.endswith('05_ops.html')), set(missing(repo, html)), 0
     for what, old, new, message in PLANTS:
-        text = html[page].replace(old, new) if what != 'a parameter' else re.sub(r'(?<!soft_)\bbound\b', 'b', html[page])
-        seen = set(missing(repo, {**html, page: text})) - before
+        seen = set(missing(repo, {**html, page: html[page].replace(old, new)})) - before
         ok = any(s.startswith(message) for s in seen)
         print(f"{'ok  ' if ok else 'FAIL'} {what} left out{'' if ok else ': not seen'}")
         bad += not ok
+    sys.path.insert(0, str(HERE/'website'))
+    import equations
+    try: equations.drawing(r'a \nosuchcommand b', True)
+    except ValueError: print('ok   an equation that cannot be drawn')
+    else: print('FAIL an equation that cannot be drawn: not seen'); bad += 1
     return bad
 
 

@@ -1,6 +1,11 @@
 "Settings of Sphinx; website.py puts this file beside the pages."
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
 project, author, copyright, language = 'diffhyper', 'diffhyper authors', '2026, diffhyper authors', 'en'
-extensions = ['myst_nb', 'sphinx.ext.mathjax']
+extensions = ['myst_nb', 'equations']
 exclude_patterns = ['data/format/*', 'runs/*.yaml']
 smartquotes = False
 
@@ -9,7 +14,7 @@ nb_merge_streams = True
 nb_output_stderr = 'remove'
 nb_ipywidgets_js = {}  # by default from other people's servers
 nb_mime_priority_overrides = [('html', 'text/markdown', 5)]
-myst_enable_extensions = ['dollarmath', 'amsmath']
+myst_enable_extensions = ['dollarmath', 'amsmath', 'attrs_block']
 myst_heading_anchors = 4
 myst_dmath_double_inline = True
 
@@ -18,13 +23,7 @@ python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 110
 modindex_common_prefix = ['diffhyper.']
 
-# MathJax lies beside the pages, with the one font that comes with it
-mathjax_path = 'mathjax/MathJax.js?config=TeX-AMS-MML_HTMLorMML-full'
-mathjax2_config = {
-    'messageStyle': 'none', 'showMathMenu': False, 'tex2jax': {'processClass': 'math', 'inlineMath': [[r'\(', r'\)']]},  # pages are marked to be left alone but for this class
-    'TeX': {'extensions': ['AMSmath.js', 'AMSsymbols.js']},
-    'HTML-CSS': {'availableFonts': [], 'preferredFont': None, 'webFont': 'STIX-Web', 'linebreaks': {'automatic': True}, 'mtextFontInherit': True},
-}
+html_math_renderer = 'drawing'
 
 html_theme = 'furo'
 html_title = 'diffhyper'
