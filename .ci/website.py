@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import checks  # noqa: E402
 import docments  # noqa: E402
 import readme  # noqa: E402
-from sitemap import GROUPS, pages, quarto_files  # noqa: E402
+from sitemap import GROUPS, Page, pages, quarto_files  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 DROPPED, WORKERS, CELL_SEC = {'default_exp', 'hide'}, 2, 900
@@ -309,6 +309,14 @@ def self_test(repo, html):
         seen = set(missing(repo, {**html, page: html[page].replace(old, new)})) - before
         ok = any(s.startswith(message) for s in seen)
         print(f"{'ok  ' if ok else 'FAIL'} {what} left out{'' if ok else ': not seen'}")
+        bad += not ok
+    with tempfile.TemporaryDirectory() as d:
+        cells = [checks.cell(source, n) for n, source in enumerate(('x = 1', '#| slow\nundefined', 'undefined'))]
+        Path(d, 'planted.ipynb').write_text(json.dumps(dict(cells=cells, metadata={}, nbformat=4, nbformat_minor=5)), encoding='utf-8')
+        try: execute(Path(d), Page('planted.ipynb', 'planted', '', ''), {'slow'})
+        except RuntimeError as e: ok = str(e).startswith('planted.ipynb cell 2 failed: NameError')
+        else: ok = False
+        print(f"{'ok  ' if ok else 'FAIL'} a cell that fails")
         bad += not ok
     sys.path.insert(0, str(HERE/'website'))
     import equations

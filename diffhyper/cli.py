@@ -97,7 +97,7 @@ def diffhyper_compress(
     n = compress_file(load_model(a.model_path or "pretrained", a.device), a.input, target, a.quality, a.coding_steps, a.max_pixels or None, progress=True)
     print(f"{target}: {n} bytes")
 
-
+# %% ../nbs/core/90_cli.ipynb #cadaf09d
 @command
 def diffhyper_decompress(
     argv: list[str] | None = None,  # flags and values; None: those of the process
@@ -119,7 +119,7 @@ def diffhyper_decompress(
     note = "" if made["complete"] else f", not of a whole file: {made['problem']}; made from z and {made['arrived_steps']} of {max(made['coding_steps'], 1)} steps"
     print(f"{target}: {image.width}x{image.height} {image.mode}{note}")
 
-# %% ../nbs/core/90_cli.ipynb #cadaf09d
+# %% ../nbs/core/90_cli.ipynb #f020b167-1
 @command
 def diffhyper_info(
     argv: list[str] | None = None,  # flags and values; None: those of the process
@@ -137,7 +137,7 @@ def diffhyper_info(
     print(f"{a.input}: {describe(contents)}")
     return int(bool(contents.problem))
 
-# %% ../nbs/core/90_cli.ipynb #f020b167-1
+# %% ../nbs/core/90_cli.ipynb #f020b167-2
 @command
 def diffhyper_sweep(
     argv: list[str] | None = None,  # flags and values; None: those of the process
