@@ -116,6 +116,7 @@ def training_terms(
     rates = {f"bpp_{name}": bits(v) / pixels for name, v in out["likelihoods"].items()}
     return dict(mse=(out["x_hat"] - x).square().flatten(1).mean(1), **rates)
 
+# %% ../nbs/core/48_baselines.ipynb #f020b167-4
 @patch
 def analyse(
     self: Baseline,
@@ -127,6 +128,7 @@ def analyse(
     y = self.net.g_a(x)
     return y, self.net.h_a(y.abs() if type(self.net) is ScaleHyperprior else y)
 
+# %% ../nbs/core/48_baselines.ipynb #f020b167-5
 @patch
 def fit_linear_start(
     self: Baseline,
@@ -147,7 +149,7 @@ def calibrate(
 
 Baseline.fit_entropy_bottleneck = DiffusionHyperprior.fit_entropy_bottleneck
 
-# %% ../nbs/core/48_baselines.ipynb #f020b167-4
+# %% ../nbs/core/48_baselines.ipynb #f020b167-6
 FILE_HEAD = struct.Struct(">BHHI")  # level of quality, width, height, length of the string of z
 
 @patch
@@ -176,7 +178,7 @@ def decode(
     shape = tuple(math.ceil(s / self.downsampling_factor) for s in (height, width))
     return to_image(self.net.decompress([[y], [z]], shape)["x_hat"][..., :height, :width])
 
-# %% ../nbs/core/48_baselines.ipynb #f020b167-5
+# %% ../nbs/core/48_baselines.ipynb #f020b167-7
 class ShortcutMeanScale(DiffusionHyperprior):
     "Our transforms and hyper transforms with the plain mean-scale prior (Minnen et al. 2018)."
     def forward(self, x: Tensor, quality: float | Tensor | None = None, coding_steps: int = 0, restore: bool = False) -> dict:  # as the whole model
@@ -197,7 +199,7 @@ class ShortcutMeanScale(DiffusionHyperprior):
         x_hat = self.synthesise(prior.means_hat + ste_round(y - prior.means_hat), quality)
         return dict(mse=(x_hat - x).square().flatten(1).mean(1), bpp_y=bits(likelihood) / pixels, bpp_z=bits(z_likelihood) / pixels)
 
-# %% ../nbs/core/48_baselines.ipynb #f020b167-6
+# %% ../nbs/core/48_baselines.ipynb #f020b167-8
 class PlainTransform(nn.Module):
     "A transform of CompressAI's in the place of ours; it does not look at the quality."
     def __init__(
@@ -229,7 +231,7 @@ class PlainTransforms(DiffusionHyperprior):
         crops: Tensor,  # ignored
     ): "CompressAI's networks start at random."
 
-# %% ../nbs/core/48_baselines.ipynb #f020b167-7
+# %% ../nbs/core/48_baselines.ipynb #f020b167-9
 OWN_KINDS = {"diffusion-hyperprior": DiffusionHyperprior, "shortcut-mean-scale": ShortcutMeanScale, "plain-transforms": PlainTransforms}  # the whole model, and it in parts
 
 
@@ -240,7 +242,7 @@ def build(
     if config.model not in OWN_KINDS: return Baseline(config.model, config.N, config.M, config.lambda_rate)
     return OWN_KINDS[config.model](config.N, config.M, config.diffusion_steps, config.lambda_rate, config.schedule, config.denoiser_channels, config.pattern)
 
-
+# %% ../nbs/core/48_baselines.ipynb #f020b167-10
 def load_codec(
     path: str | Path = "pretrained",  # as `load_model`, or a checkpoint of any model of `build`
     device: str = "cpu",  # "cpu", "cuda", "auto" ...
@@ -256,7 +258,7 @@ def load_codec(
     model.update()
     return model.eval().to(pick_device(device))
 
-
+# %% ../nbs/core/48_baselines.ipynb #f020b167-11
 def coder_of(
     model: DiffusionHyperprior | Baseline,  # in eval mode, updated
     quality: float,  # in [0, 1]

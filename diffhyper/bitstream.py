@@ -141,7 +141,7 @@ def compress_file(
     with replacing(target) as temporary: temporary.write_bytes(data)
     return len(data)
 
-
+# %% ../nbs/core/45_bitstream.ipynb #21e44a64
 def decompress_file(
     model: DiffusionHyperprior,  # in eval mode, updated
     source: str | Path,  # .dhp
@@ -161,7 +161,7 @@ def decompress_file(
     with replacing(target) as temporary: temporary.write_bytes(encoded.getvalue())
     return image
 
-# %% ../nbs/core/45_bitstream.ipynb #21e44a64
+# %% ../nbs/core/45_bitstream.ipynb #f020b167
 def picture_format(
     target: str | Path,  # file to write
 ) -> str:  # Pillow's name of the format

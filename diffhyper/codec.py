@@ -156,6 +156,7 @@ def hyperprior(
     scales = lower_bound((log_scales.float() + log_gain).exp(), SCALE_MIN)
     return Hyperprior(means.float() * log_gain.exp(), scales, features, quality)
 
+# %% ../nbs/core/40_codec.ipynb #92ecc600-3
 @patch
 def quality_tensor(
     self: DiffusionHyperprior,
@@ -167,6 +168,7 @@ def quality_tensor(
     require(quality is None or self.variable_rate or quality == 0.5, "this model was trained for one rate; leave quality out")
     return torch.full((len(x),), quality_level(self.default_quality if quality is None else quality) / 255, device=x.device)
 
+# %% ../nbs/core/40_codec.ipynb #92ecc600-4
 @patch
 def analyse(
     self: DiffusionHyperprior,
@@ -187,7 +189,7 @@ def synthesise(
     "Picture of a latent."
     return self.g_s(y_hat / self.gain(quality), quality).float()
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-3
+# %% ../nbs/core/40_codec.ipynb #19b19313
 @patch
 def entropy_model(
     self: DiffusionHyperprior,
@@ -205,6 +207,7 @@ def entropy_model(
     def indexed(y_hat, decoded): mean, scale = gaussians(y_hat, decoded); return mean, scale_index(scale)
     return lambda: prior, indexed
 
+# %% ../nbs/core/40_codec.ipynb #92ecc600-5
 @patch(as_prop=True)
 def calibrated(self: DiffusionHyperprior) -> bool:
     "Whether the units of the twin's activations are known."
@@ -231,7 +234,7 @@ def calibrate(
     self.denoiser.hyper.unit.copy_(self.h_s.head.unit)  # both see the same features
     self.train(was[0]); self.exact = was[1]
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-4
+# %% ../nbs/core/40_codec.ipynb #92ecc600-6
 def quantise(
     y: Tensor,  # latent, any shape
     mean: Tensor,  # same shape
@@ -240,6 +243,7 @@ def quantise(
     "Round the residual to the mean; elements at the scale floor take the mean itself."
     return torch.where(index > 0, (y - mean).round().clamp(-SYMBOL_MAX, SYMBOL_MAX), 0.0)
 
+# %% ../nbs/core/40_codec.ipynb #92ecc600-7
 @patch
 def quantise_z(
     self: DiffusionHyperprior,
@@ -249,6 +253,7 @@ def quantise_z(
     with full_precision(z): z_hat, likelihood = self.entropy_bottleneck(z)
     return (self.medians() + ste_round(z - self.medians()) if self.training else z_hat), likelihood
 
+# %% ../nbs/core/40_codec.ipynb #93fa330b
 @patch
 def finish(
     self: DiffusionHyperprior,
@@ -265,7 +270,7 @@ def finish(
     if restore: (y_hat,) = in_tiles(restored, (y_hat, *prior[:3]), DENOISER_MARGIN, (1,) * 4)
     return in_tiles(picture, (y_hat,), PICTURE_MARGIN, (1,), (16,), PICTURE_TILE)[0]
 
-# %% ../nbs/core/40_codec.ipynb #19b19313
+# %% ../nbs/core/40_codec.ipynb #92ecc600-8
 @patch
 def forward(
     self: DiffusionHyperprior,
@@ -282,7 +287,7 @@ def forward(
     x_hat = self.finish(prior, y_hat, restore)[..., :x.shape[-2], :x.shape[-1]]
     return {"x_hat": x_hat, "y": y, "z": z, "likelihoods": {"y": y_likelihood, "z": z_likelihood}}
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-5
+# %% ../nbs/core/40_codec.ipynb #167578af
 @patch
 def _noisy_walk(self: DiffusionHyperprior, y: Tensor, z_hat: Tensor, quality: Tensor, coding_steps: int) -> tuple[Hyperprior, Tensor, Tensor]:
     prior, likelihood = self.hyperprior(z_hat, quality), torch.ones_like(y)
@@ -305,7 +310,7 @@ def _coded_walk(self: DiffusionHyperprior, y: Tensor, z_hat: Tensor, quality: Te
     y_hat, _ = walk(torch.zeros_like(y), coding_steps, gaussians, code, pattern=self.pattern)
     return prior(), y_hat, likelihood
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-6
+# %% ../nbs/core/40_codec.ipynb #759497a6
 @patch
 def coders(self: DiffusionHyperprior) -> tuple[SymbolCoder, SymbolCoder]:
     "The rANS coders of z and of y with this model's tables, made when first used."
@@ -332,7 +337,7 @@ def update(
     self.twin.check()
     return bool(changed or make)
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-7
+# %% ../nbs/core/40_codec.ipynb #404deb36
 @patch
 def fingerprint(self: DiffusionHyperprior) -> int:  # 32 bits
     "CRC-32 of all that decides how bytes become a latent, the integer twin and the coder's tables: little-endian, in the order of their names."
@@ -352,14 +357,14 @@ def load_state_dict(
     self._coders = None
     return CompressionModel.load_state_dict(self, state_dict, strict)
 
-# %% ../nbs/core/40_codec.ipynb #93fa330b
+# %% ../nbs/core/40_codec.ipynb #3ccb3aeb
 def sample_crops() -> Tensor:  # (6, 3, 256, 256)
     "Centre crops of scikit-image's photographs."
     images = [read_image(p) for p in sample_paths()]
     boxes = [[(s - 256) // 2 for s in im.size] for im in images]
     return torch.cat([to_tensor(im.crop((l, t, l + 256, t + 256))) for im, (l, t) in zip(images, boxes)])
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-8
+# %% ../nbs/core/40_codec.ipynb #f020b167
 HEAD = struct.Struct(">BBI")  # quality level, coding steps, CRC-32 of the latent
 
 
@@ -370,7 +375,7 @@ def latent_crc(
     "CRC-32 of values as 32-bit little-endian integers, in coding order."
     return zlib.crc32(values.cpu().numpy().astype("<i4").tobytes(), crc)
 
-# %% ../nbs/core/40_codec.ipynb #167578af
+# %% ../nbs/core/40_codec.ipynb #cadaf09d
 @patch
 def z_index(
     self: DiffusionHyperprior,
@@ -391,7 +396,7 @@ def progress(
     h, w = (s // 16 for s in padded_size(shape, self.downsampling_factor))
     return tile_progress(tile_count(h, w) * passes + tile_count(h, w, PICTURE_TILE), what, shown)
 
-# %% ../nbs/core/40_codec.ipynb #759497a6
+# %% ../nbs/core/40_codec.ipynb #6118de61
 @patch
 @torch.no_grad()
 def compress(
@@ -412,7 +417,7 @@ def compress(
             pictures.append(self._compress_one(v, self.quality_tensor(v, quality), coding_steps))
     return {"strings": [list(chunk) for chunk in zip(*pictures)], "shape": tuple(x.shape[-2:])}
 
-# %% ../nbs/core/40_codec.ipynb #404deb36
+# %% ../nbs/core/40_codec.ipynb #ff9fb270
 @patch
 def _compress_one(self: DiffusionHyperprior, x: Tensor, quality: Tensor, coding_steps: int) -> list[bytes]:
     (y, z), (z_coder, y_coder) = self.analyse(x, quality), self.coders()
@@ -431,7 +436,7 @@ def _compress_one(self: DiffusionHyperprior, x: Tensor, quality: Tensor, coding_
     walk(torch.zeros_like(y), coding_steps, gaussians, code, pattern=self.pattern)
     return [HEAD.pack(round(255 * quality.item()), coding_steps, crc), *strings]
 
-# %% ../nbs/core/40_codec.ipynb #3ccb3aeb
+# %% ../nbs/core/40_codec.ipynb #f020b167-1
 @patch
 @torch.no_grad()
 def decompress(
@@ -452,7 +457,7 @@ def decompress(
     x_hat = torch.cat(pictures)[..., :shape[0], :shape[1]]
     return {"x_hat": x_hat if eight_bit else x_hat.clamp(0, 1)}
 
-# %% ../nbs/core/40_codec.ipynb #f020b167
+# %% ../nbs/core/40_codec.ipynb #f020b167-2
 @patch
 @torch.no_grad()
 def decode_latent(
@@ -482,7 +487,7 @@ def decode_latent(
     require(same, "the bytes decode to another latent than was encoded: the file is damaged, was made with other weights, or in floating point on another machine")
     return prior(), y_hat, visited
 
-# %% ../nbs/core/40_codec.ipynb #cadaf09d
+# %% ../nbs/core/40_codec.ipynb #f020b167-3
 @patch
 @torch.no_grad()
 def preview(
@@ -507,7 +512,7 @@ def preview(
     x_hat = torch.cat([one(chunks) for chunks in zip(*strings)])[..., :shape[0], :shape[1]]
     return {"x_hat": x_hat if eight_bit else x_hat.clamp(0, 1)}
 
-# %% ../nbs/core/40_codec.ipynb #6118de61
+# %% ../nbs/core/40_codec.ipynb #f020b167-4
 TRAINED_STEPS, STEP_ODDS = (1, 2, 4, 8), (0.15, 0.15, 0.4, 0.3)  # how often each number of coding steps is drawn
 PREVIEW_SHARE, DENOISING_SHARE = 0.25, 0.5  # of the batch
 
@@ -523,7 +528,7 @@ def sample_subset(
     order = torch.stack([partition(*y.shape[1:], int(S), self.pattern) for S in steps]).to(y.device)
     return steps.to(y.device), order < now.view(-1, 1, 1, 1), order == now.view(-1, 1, 1, 1)
 
-# %% ../nbs/core/40_codec.ipynb #ff9fb270
+# %% ../nbs/core/40_codec.ipynb #f020b167-5
 @patch
 def training_terms(
     self: DiffusionHyperprior,
@@ -556,7 +561,7 @@ def training_terms(
         denoising=denoising_loss(self.denoiser, Hyperprior(*(v[:d] for v in prior)), y[:d]),
     )
 
-# %% ../nbs/core/40_codec.ipynb #f020b167-1
+# %% ../nbs/core/40_codec.ipynb #f020b167-6
 @patch(cls_method=True)
 def from_state_dict(
     cls: DiffusionHyperprior,
@@ -575,6 +580,7 @@ def from_state_dict(
     except RuntimeError as e: raise DiffhyperError(f"weights do not fit the architecture (N={N}, M={M}): {str(e).splitlines()[-1].strip()}") from None
     return model
 
+# %% ../nbs/core/40_codec.ipynb #f020b167-7
 @patch
 def packed(self: DiffusionHyperprior) -> dict[str, Tensor]:
     "The state dictionary with a unit in place of every weight that is the twin's times a unit; the networks then lose what rounding takes."

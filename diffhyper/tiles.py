@@ -61,7 +61,7 @@ def in_tiles(
             if (bar := _bar.get()) is not None: bar.update()
     return outputs
 
-
+# %% ../nbs/core/08_tiles.ipynb #ff9fb270
 def tile_count(
     h: int,  # positions
     w: int,  # positions
@@ -71,7 +71,7 @@ def tile_count(
     size = size or TILE_SIZE
     return 0 if h <= size and w <= size else -(-h // size) * -(-w // size)
 
-# %% ../nbs/core/08_tiles.ipynb #ff9fb270
+# %% ../nbs/core/08_tiles.ipynb #f020b167-1
 @contextmanager
 def tile_progress(
     total: int,  # tiles, over all passes; nothing is shown for none
