@@ -16,7 +16,9 @@ from configparser import ConfigParser
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+import docments  # noqa: E402
 import readme  # noqa: E402
+import sitemap  # noqa: E402
 
 PACKAGE, EXPORT = 'diffhyper', {'export', 'exporti', 'exports'}
 TOP_LEVEL = {'nbs', 'diffhyper', 'data', 'figures', 'settings.ini', 'setup.py', 'README.md', 'LICENSE'}  # and dot-files
@@ -173,6 +175,19 @@ def check_export_cells(repo):
     return len(cells)
 
 
+def check_docments(repo):
+    "every public function, class and method says what it does, and every parameter and field has a comment beside it"
+    seen = 0
+    for module, path in repo.modules.items():
+        for name in (m for n in docments.public_names(repo.text(path)) if n.kind != 'data' for m in (n, *n.methods)):
+            seen, where = seen + 1, f"{path}: {name.owner + '.' if name.owner else ''}{name.name}"
+            told = name.parameters[-1].comment if name.parameters else ''  # one comment may say it all: (B, C, H, W) -> (B, D)
+            if not name.doc and not (name.name == 'forward' and told): yield f'{where} has no docstring'
+            if name.name == 'forward' and told or ' -> ' in told: continue
+            if bare := [p.name for p in name.parameters if p.name != 'return' and not p.name.startswith('_') and not p.comment]: yield f"{where}: no comment beside {', '.join(bare)}"
+    return seen
+
+
 def check_format(repo):
     "every notebook is valid nbformat 4.5 with unique cell ids and small outputs"
     import nbformat
@@ -207,6 +222,26 @@ def check_translation(repo):
     for target in readme.broken_links(repo.root, translated): yield f'{path} links to {target}, which does not exist'
     if f']({path})' not in text or '](README.md)' not in translated: yield f'README.md and {path} do not link to each other'
     return len(readme.skeleton(text)['links'])
+
+
+def check_quarto(repo):
+    "the settings of Quarto are what the notebooks and settings.ini say, and lead to every notebook"
+    import yaml
+    parsed, wanted = {}, sitemap.quarto_files(repo)
+    for path, text in wanted.items():
+        if path not in repo.files: yield f'{path} does not exist: run  python .ci/website.py --quarto'; continue
+        try: parsed[path] = yaml.safe_load(repo.text(path))
+        except yaml.YAMLError as e: yield f'{path} is no YAML: {str(e).splitlines()[0]}'; continue
+        if repo.text(path) != text: yield f'{path} differs from what the notebooks and settings.ini say: run  python .ci/website.py --quarto'
+    if len(parsed) < len(wanted): return len(parsed)
+    quarto, site, sidebar = parsed.values()
+    if quarto['project']['type'] != 'website' or 'html' not in quarto['format']: yield 'nbs/_quarto.yml describes no website'
+    for name in quarto['metadata-files']:
+        if f'nbs/{name}' not in repo.files: yield f'nbs/_quarto.yml reads {name}, which does not exist'
+    if not site['website']['site-url'].startswith('https://'): yield 'nbs/nbdev.yml has no address'
+    found = [f'nbs/{p}' for p in sitemap.listed(sidebar['website']['sidebar']['contents'])]
+    for path in sorted({p for p in repo.notebooks if p.startswith('nbs/')} ^ set(found)): yield f'{path} is in the sidebar or in nbs/, not in both'
+    return len(found)
 
 
 def check_parameters_cell(repo):
@@ -311,8 +346,8 @@ def check_places(repo):
     return read
 
 
-CHECKS = [check_modules, check_ladder, check_directives, check_star_imports, check_export_cells, check_format, check_readme, check_translation, check_parameters_cell,
-          check_parameters_config, check_parameters_help, check_run_notebooks, check_top_level, check_weights, check_places]
+CHECKS = [check_modules, check_ladder, check_directives, check_star_imports, check_export_cells, check_docments, check_format, check_readme, check_translation, check_quarto,
+          check_parameters_cell, check_parameters_config, check_parameters_help, check_run_notebooks, check_top_level, check_weights, check_places]
 
 
 # ---------------------------------------------------------------- running them
@@ -352,7 +387,8 @@ def notebook(*sources, outputs=(), minor=5, ids=True):
     def plant(root):
         cells = [cell(s, n, outputs) for n, s in enumerate(sources)]
         if not ids: cells = [{k: v for k, v in c.items() if k != 'id'} for c in cells]
-        (root/'nbs'/'zz_planted.ipynb').write_text(json.dumps(dict(cells=cells, metadata={}, nbformat=4, nbformat_minor=minor)), encoding='utf-8')
+        (root/'.planted').mkdir()  # out of sight of the checks that look at nbs/ as a whole
+        (root/'.planted'/'planted.ipynb').write_text(json.dumps(dict(cells=cells, metadata={}, nbformat=4, nbformat_minor=minor)), encoding='utf-8')
     return plant
 
 
@@ -425,7 +461,7 @@ PLANTS = [
     ('modules', 'two notebooks of one module', notebook('#| default_exp config')),
     ('modules', 'a notebook whose module is gone', one_module_less),
     ('modules', 'an export without default_exp', notebook('#| export\nx = 1')),
-    ('ladder', 'config imports cli', appended('diffhyper/config.py', '\n\ndef late():\n    from .cli import x\n    return x\n')),
+    ('ladder', 'config imports cli', appended('diffhyper/config.py', '\n\ndef _late():\n    from .cli import x\n    return x\n')),
     ('ladder', 'training imports evaluation', appended('diffhyper/train.py', '\nimport diffhyper.evaluate\n')),
     ('ladder', 'diffusion imports compression', appended('diffhyper/schedule.py', '\nfrom diffhyper import transforms\n')),
     ('ladder', 'a module without a rung', both(notebook('#| default_exp stray'), appended('diffhyper/stray.py', 'x = 1\n'))),
@@ -435,6 +471,11 @@ PLANTS = [
     ('directives', 'a directive without its bar', notebook('# export\nx = 1')),
     ('star_imports', 'a star import', notebook('from math import *')),
     ('export_cells', 'a long exported cell', more_cells('nbs/core/00_config.ipynb', cell('#| export\n' + 'x = 1\n' * (MAX_EXPORT_LINES + 1), 0))),
+    ('docments', 'a function without a docstring', appended('diffhyper/ops.py', '\n\ndef stray():\n    return 1\n')),
+    ('docments', 'a parameter without a comment', appended('diffhyper/ops.py', '\n\ndef stray(\n    a: int,  # number\n    b: int,\n):\n    "Stray."\n    return a, b\n')),
+    ('docments', 'parameters that share a comment', appended('diffhyper/ops.py', '\n\ndef stray(\n    a: int, b: int,  # numbers\n):\n    "Stray."\n    return a, b\n')),
+    ('docments', 'a bare field', appended('diffhyper/ops.py', '\n\nclass Stray:\n    "Stray."\n    a: int\n')),
+    ('docments', 'a bare method', appended('diffhyper/ops.py', '\n\nclass Stray:\n    "Stray."\n    def f(self): return 1\n')),
     ('format', 'a notebook of format 4.4', notebook('x = 1', minor=4, ids=False)),
     ('format', 'cells without ids', notebook('x = 1', ids=False)),
     ('format', 'two cells of one id', more_cells('nbs/core/00_config.ipynb', cell('1', 0), cell('2', 0))),
@@ -445,6 +486,9 @@ PLANTS = [
     ('translation', 'a command that changed', in_file('nbs/README.ko.md', '--save_samples', '--save_sample')),
     ('translation', 'a heading less', in_file('nbs/README.ko.md', '\n## ', '\n')),
     ('translation', 'a link less', in_file('nbs/README.ko.md', '](guides/', '](http://example.org/')),
+    ('quarto', 'a sidebar that leads elsewhere', appended('nbs/sidebar.yml', '      - gone.ipynb\n')),
+    ('quarto', 'settings that are no YAML', appended('nbs/_quarto.yml', 'a: [\n')),
+    ('quarto', 'settings that are gone', lambda root: (root/'nbs/nbdev.yml').unlink()),
     ('parameters_cell', 'two parameters cells', more_cells('nbs/runs/train.ipynb', cell('# nothing', 0, tags=['parameters']))),
     ('parameters_cell', 'a parameter without annotation', parameters(without_annotation)),
     ('parameters_config', 'a parameter that is no field', parameters(lambda s: s + '\nstray: int = 1  # of no use')),

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SSIMULACRA2_MIN_SIDE', 'BitMaps', 'bit_maps_of_steps', 'bit_maps', 'StepRow', 'ChannelRow', 'PositionRow',
-           'step_rows', 'channel_bits', 'channel_rows', 'position_rows', 'blur_kernel', 'zero_padded_blur',
+           'step_rows', 'bits_over', 'channel_bits', 'channel_rows', 'position_rows', 'blur_kernel', 'zero_padded_blur',
            'ssimulacra2', 'PreviewRow', 'preview_pictures', 'RestoreRow', 'restore_row', 'write_table', 'Anatomy',
            'centre_crop', 'look', 'anatomy']
 
@@ -55,6 +55,13 @@ class BitMaps(NamedTuple):
         "Split into the steps in which the elements are coded."
         steps = torch.arange(int(self.step.max()) + 1, device=values.device).view(-1, 1, 1, 1)
         return torch.where(self.step == steps, values, 0.)
+
+    def by_chunk(
+        self,
+        values: Tensor,  # (M, h, w): y or hyperprior
+    ) -> list:           # bits of z, then of every step
+        "Split into the chunks of a file."
+        return [self.z.sum().item(), *self.by_step(values).sum((1, 2, 3)).tolist()]
 
 # %% ../nbs/core/68_anatomy.ipynb #f020b167-2
 @torch.no_grad()
@@ -131,16 +138,24 @@ def step_rows(
 ) -> Iterator[StepRow]:
     "A row for z and one for every step, at every number of steps."
     for S, m in maps.items():
-        bits, alone = ([m.z.sum().item(), *m.by_step(v).sum((1, 2, 3)).tolist()] for v in (m.y, m.hyperprior))
+        bits, alone = m.by_chunk(m.y), m.by_chunk(m.hyperprior)
         elements = [m.z.numel(), *m.step.flatten().bincount().tolist()]
         for step, found in enumerate(zip(elements, bits, alone, lengths[S], strict=True)):
             yield StepRow(image, pixels, quality, S, step, found[0], round(found[1], 2), round(found[2], 2), found[3])
 
+# %% ../nbs/core/68_anatomy.ipynb #f020b167-5
+def bits_over(
+    maps: dict,   # coding_steps -> BitMaps
+    axes: tuple,  # of (M, h, w), to be summed
+) -> Tensor:      # what is left of (M, h, w), and a last axis of 5, the numbers of steps
+    "Bits of y of one picture, summed over positions or over channels."
+    return torch.stack([maps[S].y.sum(axes) for S in CODING_STEPS], -1)
+
 def channel_bits(
     maps: dict,  # coding_steps -> BitMaps
-) -> Tensor:     # (M, 5), a column per number of steps
+) -> Tensor:     # (M, 5)
     "Bits of every channel of y of one picture, to be added up over pictures."
-    return torch.stack([maps[S].y.sum((1, 2)) for S in CODING_STEPS], 1)
+    return bits_over(maps, (1, 2))
 
 def channel_rows(
     bits: Tensor,    # (M, 5), from `channel_bits`, summed over pictures
@@ -156,11 +171,10 @@ def position_rows(
     quality: float,  # 0 to 1
 ) -> Iterator[PositionRow]:
     "A row for every position of y."
-    bits = torch.stack([maps[S].y.sum(0) for S in CODING_STEPS], -1)
-    for row, line in enumerate(bits.tolist()):
+    for row, line in enumerate(bits_over(maps, (0,)).tolist()):
         for column, found in enumerate(line): yield PositionRow(image, quality, row, column, *(round(v, 2) for v in found))
 
-# %% ../nbs/core/68_anatomy.ipynb #f020b167-5
+# %% ../nbs/core/68_anatomy.ipynb #f020b167-6
 def blur_kernel(
     sigma: float = 1.5,  # pixels
     radius: int = 5,     # pixels, beyond which it is zero
@@ -181,7 +195,7 @@ def zero_padded_blur(
     for axis in (0, 1): image = correlate1d(image, blur_kernel(sigma), axis=axis, mode='constant')
     return image
 
-# %% ../nbs/core/68_anatomy.ipynb #f020b167-6
+# %% ../nbs/core/68_anatomy.ipynb #f020b167-7
 SSIMULACRA2_MIN_SIDE = 225  # pixels: 7 * 2**5 + 1
 
 def ssimulacra2(
@@ -197,7 +211,7 @@ def ssimulacra2(
     for picture, file in zip((image, decoded), files): picture.save(file, 'BMP')
     with patch.object(package, 'blur_image', zero_padded_blur): return float(package.compute_ssimulacra2(*files))
 
-# %% ../nbs/core/68_anatomy.ipynb #f020b167-7
+# %% ../nbs/core/68_anatomy.ipynb #f020b167-8
 @dataclass(frozen=True)
 class PreviewRow:
     "The picture from a part of a file."
@@ -213,7 +227,7 @@ class PreviewRow:
     ssimulacra2: float  # at most 100; nan under 225 pixels, and where it was not asked for
     decode_sec: float   # seconds from chunks to picture
 
-# %% ../nbs/core/68_anatomy.ipynb #f020b167-8
+# %% ../nbs/core/68_anatomy.ipynb #f020b167-9
 def preview_pictures(
     model: DiffusionHyperprior,          # updated, in eval mode
     image: Image.Image,                  # mode RGB
@@ -234,7 +248,7 @@ def preview_pictures(
         yield PreviewRow(name, image.width * image.height, quality, coding_steps, chunks, sampling, sum(len(c[0]) for c in strings[:1 + chunks]), psnr_db(x, x_hat).item(),
                          ms_ssim(x, x_hat).item(), ssimulacra2(image, decoded) if perceptual else math.nan, seconds), decoded
 
-# %% ../nbs/core/68_anatomy.ipynb #f020b167-9
+# %% ../nbs/core/68_anatomy.ipynb #f020b167-10
 @dataclass(frozen=True)
 class RestoreRow:
     "One file, decoded without and with restore."
@@ -262,7 +276,7 @@ def restore_row(
     return RestoreRow(**facts, bytes=sum(len(c[0]) for c in strings), psnr_off_db=psnr_db(x, off).item(), psnr_on_db=psnr_db(x, on).item(),
                       ms_ssim_off=ms_ssim(x, off).item(), ms_ssim_on=ms_ssim(x, on).item())
 
-# %% ../nbs/core/68_anatomy.ipynb #f020b167-10
+# %% ../nbs/core/68_anatomy.ipynb #f020b167-11
 def write_table(
     rows: list,  # of one kind of row
     path: Path,  # of a CSV file
@@ -291,9 +305,9 @@ class Anatomy:
         "Write every table."
         for f in fields(self): write_table(getattr(self, f.name), folder/f'{f.name}.csv')
 
-# %% ../nbs/core/68_anatomy.ipynb #f020b167-11
+# %% ../nbs/core/68_anatomy.ipynb #f020b167-12
 def centre_crop(
-    image: Image.Image,
+    image: Image.Image,  # any mode
     side: int,         # pixels; 0: the whole picture
 ) -> Image.Image:
     "The middle of a picture, no larger than it is."
@@ -315,7 +329,7 @@ def look(
     restore = restore_row(model, image, files[config.coding_steps], image=name, quality=quality, coding_steps=config.coding_steps)
     return maps, list(step_rows(maps, lengths, name, image.width * image.height, quality)), restore
 
-# %% ../nbs/core/68_anatomy.ipynb #f020b167-12
+# %% ../nbs/core/68_anatomy.ipynb #f020b167-13
 def anatomy(
     config: AnatomyConfig,  # the whole run
     progress: bool = True,  # show a bar

@@ -45,7 +45,7 @@ def pictures_of(
     return f'{several}{n} pictures' if n > 1 else f'picture {table.image.iloc[0]}'
 
 def signed(
-    percent: float,
+    percent: float,  # a change
     digits: int = 1,  # after the point
 ) -> str:
     "A percentage with its sign, and with a true minus."

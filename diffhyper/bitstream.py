@@ -47,7 +47,7 @@ def unpack_alpha(
 # %% ../nbs/core/45_bitstream.ipynb #20ae5a6d
 def compress_picture(
     model: DiffusionHyperprior,  # in eval mode, updated
-    picture: Picture,
+    picture: Picture,  # as from `read_picture`
     quality: float | None = None,  # in [0, 1]; None: 0.5
     coding_steps: int = 4,  # 0, 1, 2, 4 or 8
     max_pixels: int | None = MAX_PIXELS,  # largest picture; None: no limit
@@ -80,8 +80,8 @@ def compress_image(
 
 # %% ../nbs/core/45_bitstream.ipynb #dbbebd4c
 def check_model(
-    model: DiffusionHyperprior,
-    contents: Contents,
+    model: DiffusionHyperprior,  # that is to decode
+    contents: Contents,  # of a file
 ):
     "Raise `DiffhyperError` if the model did not make the file, or could not have made its strings."
     header, made, here = contents.header, contents.header.fingerprint, model.fingerprint()
@@ -100,8 +100,8 @@ def model_strings(
 
 
 def decode(
-    model: DiffusionHyperprior,
-    contents: Contents,
+    model: DiffusionHyperprior,  # in eval mode, updated
+    contents: Contents,  # of a file that the model made
     restore: bool,  # denoise the latent before synthesis
     progress: bool = False,  # show a progress bar for large pictures
 ) -> Tensor:  # (1, 3, H, W) uint8
@@ -135,7 +135,7 @@ def decompress_image(
 
 # %% ../nbs/core/45_bitstream.ipynb #ead93c05
 def compress_file(
-    model: DiffusionHyperprior,
+    model: DiffusionHyperprior,  # in eval mode, updated
     source: str | Path,  # any picture that Pillow reads
     target: str | Path,  # .dhp, replaced only when complete
     quality: float | None = None,  # in [0, 1]; None: 0.5
@@ -149,9 +149,9 @@ def compress_file(
     with replacing(target) as temporary: temporary.write_bytes(data)
     return len(data)
 
-
+# %% ../nbs/core/45_bitstream.ipynb #21e44a64
 def decompress_file(
-    model: DiffusionHyperprior,
+    model: DiffusionHyperprior,  # in eval mode, updated
     source: str | Path,  # .dhp
     target: str | Path,  # .png, or what another ending that Pillow writes says; replaced only when complete
     restore: bool = True,  # denoise the latent before synthesis
@@ -169,7 +169,7 @@ def decompress_file(
     with replacing(target) as temporary: temporary.write_bytes(encoded.getvalue())
     return image
 
-# %% ../nbs/core/45_bitstream.ipynb #21e44a64
+# %% ../nbs/core/45_bitstream.ipynb #f020b167
 def picture_format(
     target: str | Path,  # file to write
 ) -> str:  # Pillow's name of the format

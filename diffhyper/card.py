@@ -24,7 +24,7 @@ def markdown_table(
     lines = [list(table.columns), ["---"] * len(table.columns), *table.astype(str).values.tolist()]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
-
+# %% ../nbs/core/77_card.ipynb #f020b167-2
 def stage_table(
     folder: str | Path,  # data/training: stage*.json
 ) -> pd.DataFrame:  # a line per stage, in order
@@ -35,7 +35,7 @@ def stage_table(
                   best_loss=f"{r['best_validation_loss']:.3f}", hardware=r["hardware"], note=r["note"]) for r in records]
     return pd.DataFrame(facts)
 
-# %% ../nbs/core/77_card.ipynb #f020b167-2
+# %% ../nbs/core/77_card.ipynb #f020b167-3
 def result_table(
     rows: list,  # of EvaluationRow, ours at one number of steps
 ) -> pd.DataFrame:  # a line per quality
@@ -43,7 +43,7 @@ def result_table(
     found = pd.DataFrame([(r.quality, r.bpp, r.psnr_db, r.ms_ssim) for r in rows], columns=["quality", "bpp", "PSNR dB", "MS-SSIM"])
     return found.groupby("quality").mean().round({"bpp": 3, "PSNR dB": 2, "MS-SSIM": 4}).reset_index()
 
-
+# %% ../nbs/core/77_card.ipynb #f020b167-4
 def bd_lines(
     rows: list,  # of EvaluationRow, ours and anchors
 ) -> str:
@@ -52,13 +52,13 @@ def bd_lines(
     interval = lambda b: "" if b["low_percent"] is None else f" ({b['low_percent']:+.1f} to {b['high_percent']:+.1f})"
     return "\n".join(f"* against {b['anchor']}: {b['bd_rate_percent']:+.1f} %{interval(b)}" for b in sorted(found, key=lambda b: b["bd_rate_percent"]))
 
-# %% ../nbs/core/77_card.ipynb #f020b167-3
+# %% ../nbs/core/77_card.ipynb #f020b167-5
 LIMITS = """* Trained for squared error in RGB on photographs at their usual sizes; not for faces, medical or satellite pictures, drawings or text, where simpler codecs may do better.
 * At very low rates the pictures are smooth and show the blocks of the linear transform; nothing is invented, and nothing is hidden.
 * Samples of what has not arrived (DDIM) score below the posterior mean by every measure tried; see the guide *evidence*.
 * The latent decodes to the same integers everywhere; the last level of a pixel may differ between machines."""
 
-
+# %% ../nbs/core/77_card.ipynb #f020b167-6
 def model_card(
     name: str,  # of shipped weights
     data: str | Path,  # folder with training/ and kodak/

@@ -22,6 +22,7 @@ def save_checkpoint(
     "Write under a temporary name, then rename: a kill leaves the old file or the new one."
     with replacing(path) as temporary: torch.save(state, temporary)
 
+# %% ../nbs/core/50_checkpoint.ipynb #d642bd2c
 def load_checkpoint(
     path: str | Path,  # what save_checkpoint wrote
 ) -> dict:
@@ -33,7 +34,7 @@ def load_checkpoint(
     require(isinstance(state, dict) and "step" in state and "config" in state, f"{path.name} holds no training state; weights alone start a new run with init_weights")
     return state
 
-# %% ../nbs/core/50_checkpoint.ipynb #d642bd2c
+# %% ../nbs/core/50_checkpoint.ipynb #f020b167
 def numbered_checkpoints(
     folder: str | Path,  # output_dir of a run
 ) -> list[Path]:  # checkpoint_*.pth by step, oldest first
@@ -41,6 +42,7 @@ def numbered_checkpoints(
     found = [(int(m[1]), p) for p in Path(folder).glob("checkpoint_*.pth") if (m := re.fullmatch(r"checkpoint_(\d+)\.pth", p.name))]
     return [p for _, p in sorted(found)]
 
+# %% ../nbs/core/50_checkpoint.ipynb #f020b167-1
 def find_checkpoint(
     resume: str,  # a path, or "auto"
     folder: str | Path,  # output_dir of the run
@@ -50,7 +52,7 @@ def find_checkpoint(
     return Path(resume)
 
 def prune_checkpoints(
-    folder: str | Path,
+    folder: str | Path,  # of a training
     keep: int,  # how many of the newest to keep
 ):
     "Remove all but the newest numbered checkpoints."

@@ -38,7 +38,9 @@ def command(
 
 # %% ../nbs/core/90_cli.ipynb #a4f95564
 @command
-def train_diffusion_hyperprior(argv):
+def train_diffusion_hyperprior(
+    argv: list[str] | None = None,  # flags and values; None: those of the process
+):
     "Train a model; every field of `TrainConfig` is a flag."
     config = parse_config(TrainConfig, "train_diffusion_hyperprior", argv)
     from diffhyper.train import fit
@@ -46,7 +48,9 @@ def train_diffusion_hyperprior(argv):
 
 
 @command
-def evaluate_diffusion_hyperprior(argv):
+def evaluate_diffusion_hyperprior(
+    argv: list[str] | None = None,  # flags and values; None: those of the process
+):
     "Evaluate a model with real files; every field of `EvaluateConfig` is a flag."
     config = parse_config(EvaluateConfig, "evaluate_diffusion_hyperprior", argv)
     from diffhyper.evaluate import evaluate
@@ -55,7 +59,7 @@ def evaluate_diffusion_hyperprior(argv):
 
 # %% ../nbs/core/90_cli.ipynb #a4f95564-1
 def picture_arguments(
-    parser: argparse.ArgumentParser,
+    parser: argparse.ArgumentParser,  # gets the flags
 ):
     "Flags that compress and decompress share."
     parser.add_argument("--max_pixels", type=int, default=MAX_PIXELS, help=f"largest picture, 0 for no limit; a side below 64 counts as 64 (default: {MAX_PIXELS})")
@@ -76,7 +80,9 @@ def target_of(
 
 # %% ../nbs/core/90_cli.ipynb #f020b167
 @command
-def diffhyper_compress(argv):
+def diffhyper_compress(
+    argv: list[str] | None = None,  # flags and values; None: those of the process
+):
     "Compress a picture to a .dhp file."
     p = command_parser("diffhyper_compress", "Compress a picture that Pillow can read to a .dhp file, with its transparency and ICC profile.")
     p.add_argument("input", help="picture")
@@ -91,9 +97,11 @@ def diffhyper_compress(argv):
     n = compress_file(load_model(a.model_path or "pretrained", a.device), a.input, target, a.quality, a.coding_steps, a.max_pixels or None, progress=True)
     print(f"{target}: {n} bytes")
 
-
+# %% ../nbs/core/90_cli.ipynb #cadaf09d
 @command
-def diffhyper_decompress(argv):
+def diffhyper_decompress(
+    argv: list[str] | None = None,  # flags and values; None: those of the process
+):
     "Decompress a .dhp file to a picture."
     p = command_parser("diffhyper_decompress", "Decompress a .dhp file to a picture.")
     p.add_argument("input", help=".dhp file")
@@ -111,9 +119,11 @@ def diffhyper_decompress(argv):
     note = "" if made["complete"] else f", not of a whole file: {made['problem']}; made from z and {made['arrived_steps']} of {max(made['coding_steps'], 1)} steps"
     print(f"{target}: {image.width}x{image.height} {image.mode}{note}")
 
-# %% ../nbs/core/90_cli.ipynb #cadaf09d
+# %% ../nbs/core/90_cli.ipynb #f020b167-1
 @command
-def diffhyper_info(argv):
+def diffhyper_info(
+    argv: list[str] | None = None,  # flags and values; None: those of the process
+):
     "Print what a .dhp file holds; the exit code is 0 if it is whole, 1 if it is cut short or damaged, 2 if it is no diffhyper file."
     p = command_parser("diffhyper_info", diffhyper_info.__doc__)
     p.add_argument("input", help=".dhp file")
@@ -127,7 +137,7 @@ def diffhyper_info(argv):
     print(f"{a.input}: {describe(contents)}")
     return int(bool(contents.problem))
 
-# %% ../nbs/core/90_cli.ipynb #f020b167-1
+# %% ../nbs/core/90_cli.ipynb #f020b167-2
 def sweep_parser() -> argparse.ArgumentParser:
     "The flags of `diffhyper_sweep`."
     p = command_parser("diffhyper_sweep", "Execute what is not done of a plan of papermill runs (nbs/runs/example.yaml is one), and gather what all of them found in results.csv, results.md and results.png.")
@@ -145,7 +155,9 @@ def sweep_parser() -> argparse.ArgumentParser:
 
 
 @command
-def diffhyper_sweep(argv):
+def diffhyper_sweep(
+    argv: list[str] | None = None,  # flags and values; None: those of the process
+):
     "Execute what is not done of a plan of papermill runs."
     a = sweep_parser().parse_args(argv)
     for place in a.place: require("=" in place, f"place is {place!r}; give NAME=PATH")

@@ -38,7 +38,9 @@ from .transforms import dct_basis, klt_basis, patches_of, quantisation_step, set
 SCALES = scale_table()
 
 
-def quality_level(quality: float) -> int:
+def quality_level(
+    quality: float,  # in [0, 1]
+) -> int:
     "The level, 0 to 255, that stands for `quality` in a file; raises `DiffhyperError` outside [0, 1]."
     return round(255 * check_quality(quality))
 
@@ -82,13 +84,19 @@ class DiffusionHyperprior(CompressionModel):
         self.N, self.M, self.pattern, self.default_quality, self._coders, self.exact = N, M, pattern, 0.5, None, True  # exact: code with the integer twin; False, in floating point, is for comparison
         self.set_linear_start(dct_basis(M), 0.3 * torch.arange(1, M + 1) ** -0.6, dct_basis(self.h_a.shortcut.out_channels, self.h_a.shortcut.in_channels, HYPER_BLOCK))
 
-    @property
-    def downsampling_factor(self) -> int: return 64
-
-    @property
-    def variable_rate(self) -> bool: return bool(self.lambda_range[0] < self.lambda_range[1])
-
 # %% ../nbs/core/40_codec.ipynb #92ecc600
+@patch(as_prop=True)
+def downsampling_factor(self: DiffusionHyperprior) -> int:
+    "Pixels of a side per element of z."
+    return 64
+
+
+@patch(as_prop=True)
+def variable_rate(self: DiffusionHyperprior) -> bool:
+    "Whether one model covers a range of rates."
+    return bool(self.lambda_range[0] < self.lambda_range[1])
+
+# %% ../nbs/core/40_codec.ipynb #92ecc600-1
 @patch
 def set_linear_start(
     self: DiffusionHyperprior,
@@ -112,13 +120,13 @@ def fit_linear_start(
     y = torch.nn.functional.conv2d(x, basis, stride=16)[:, :self.h_a.shortcut.in_channels]
     self.set_linear_start(basis, std, klt_basis(patches_of(y, HYPER_BLOCK), self.h_a.shortcut.out_channels)[0])
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-1
+# %% ../nbs/core/40_codec.ipynb #d81892b3
 @patch
 def fit_entropy_bottleneck(
     self: DiffusionHyperprior,
     crops: Tensor,  # (n, 3, H, W) in [0, 1], sides multiples of 64
     steps: int = 300,  # of Adam
-    lr: float = 0.02,
+    lr: float = 0.02,  # of Adam
 ) -> float:  # bits per element of z after the fit
     "Fit the entropy bottleneck to `z` of the crops at random qualities, everything else fixed."
     quality = torch.rand(len(crops), device=crops.device) if self.variable_rate else torch.full((len(crops),), 0.5, device=crops.device)
@@ -131,11 +139,11 @@ def fit_entropy_bottleneck(
     bottleneck.update(force=True, update_quantiles=True)
     return loss.item()
 
-# %% ../nbs/core/40_codec.ipynb #d81892b3
+# %% ../nbs/core/40_codec.ipynb #92ecc600-2
 PICTURE_MARGIN = 4  # positions of y that g_a and g_s look beyond an element
 PICTURE_TILE = 64  # positions: 1024 pixels; the transforms of the picture take more memory per position than the networks of the latent
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-2
+# %% ../nbs/core/40_codec.ipynb #88f96629
 @patch
 def hyperprior(
     self: DiffusionHyperprior,
@@ -148,6 +156,7 @@ def hyperprior(
     scales = lower_bound((log_scales.float() + log_gain).exp(), SCALE_MIN)
     return Hyperprior(means.float() * log_gain.exp(), scales, features, quality)
 
+# %% ../nbs/core/40_codec.ipynb #92ecc600-3
 @patch
 def quality_tensor(
     self: DiffusionHyperprior,
@@ -159,6 +168,7 @@ def quality_tensor(
     require(quality is None or self.variable_rate or quality == 0.5, "this model was trained for one rate; leave quality out")
     return torch.full((len(x),), quality_level(self.default_quality if quality is None else quality) / 255, device=x.device)
 
+# %% ../nbs/core/40_codec.ipynb #92ecc600-4
 @patch
 def analyse(
     self: DiffusionHyperprior,
@@ -179,7 +189,7 @@ def synthesise(
     "Picture of a latent."
     return self.g_s(y_hat / self.gain(quality), quality).float()
 
-# %% ../nbs/core/40_codec.ipynb #88f96629
+# %% ../nbs/core/40_codec.ipynb #19b19313
 @patch
 def entropy_model(
     self: DiffusionHyperprior,
@@ -197,6 +207,7 @@ def entropy_model(
     def indexed(y_hat, decoded): mean, scale = gaussians(y_hat, decoded); return mean, scale_index(scale)
     return lambda: prior, indexed
 
+# %% ../nbs/core/40_codec.ipynb #92ecc600-5
 @patch(as_prop=True)
 def calibrated(self: DiffusionHyperprior) -> bool:
     "Whether the units of the twin's activations are known."
@@ -223,7 +234,7 @@ def calibrate(
     self.denoiser.hyper.unit.copy_(self.h_s.head.unit)  # both see the same features
     self.train(was[0]); self.exact = was[1]
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-3
+# %% ../nbs/core/40_codec.ipynb #92ecc600-6
 def quantise(
     y: Tensor,  # latent, any shape
     mean: Tensor,  # same shape
@@ -232,6 +243,7 @@ def quantise(
     "Round the residual to the mean; elements at the scale floor take the mean itself."
     return torch.where(index > 0, (y - mean).round().clamp(-SYMBOL_MAX, SYMBOL_MAX), 0.0)
 
+# %% ../nbs/core/40_codec.ipynb #92ecc600-7
 @patch
 def quantise_z(
     self: DiffusionHyperprior,
@@ -241,10 +253,11 @@ def quantise_z(
     with full_precision(z): z_hat, likelihood = self.entropy_bottleneck(z)
     return (self.medians() + ste_round(z - self.medians()) if self.training else z_hat), likelihood
 
+# %% ../nbs/core/40_codec.ipynb #93fa330b
 @patch
 def finish(
     self: DiffusionHyperprior,
-    prior: Hyperprior,
+    prior: Hyperprior,  # that z_hat sets up
     y_hat: Tensor,  # (B, M, h, w) as decoded
     restore: bool,  # denoise the latent before synthesis
     eight_bit: bool = False,  # round to uint8, tile by tile
@@ -257,7 +270,7 @@ def finish(
     if restore: (y_hat,) = in_tiles(restored, (y_hat, *prior[:3]), DENOISER_MARGIN, (1,) * 4)
     return in_tiles(picture, (y_hat,), PICTURE_MARGIN, (1,), (16,), PICTURE_TILE)[0]
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-4
+# %% ../nbs/core/40_codec.ipynb #92ecc600-8
 @patch
 def forward(
     self: DiffusionHyperprior,
@@ -274,7 +287,7 @@ def forward(
     x_hat = self.finish(prior, y_hat, restore)[..., :x.shape[-2], :x.shape[-1]]
     return {"x_hat": x_hat, "y": y, "z": z, "likelihoods": {"y": y_likelihood, "z": z_likelihood}}
 
-# %% ../nbs/core/40_codec.ipynb #19b19313
+# %% ../nbs/core/40_codec.ipynb #167578af
 @patch
 def _noisy_walk(self: DiffusionHyperprior, y: Tensor, z_hat: Tensor, quality: Tensor, coding_steps: int) -> tuple[Hyperprior, Tensor, Tensor]:
     prior, likelihood = self.hyperprior(z_hat, quality), torch.ones_like(y)
@@ -297,7 +310,7 @@ def _coded_walk(self: DiffusionHyperprior, y: Tensor, z_hat: Tensor, quality: Te
     y_hat, _ = walk(torch.zeros_like(y), coding_steps, gaussians, code, pattern=self.pattern)
     return prior(), y_hat, likelihood
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-5
+# %% ../nbs/core/40_codec.ipynb #759497a6
 @patch
 def coders(self: DiffusionHyperprior) -> tuple[SymbolCoder, SymbolCoder]:
     "The rANS coders of z and of y with this model's tables, made when first used."
@@ -324,7 +337,7 @@ def update(
     self.twin.check()
     return bool(changed or make)
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-6
+# %% ../nbs/core/40_codec.ipynb #404deb36
 @patch
 def fingerprint(self: DiffusionHyperprior) -> int:  # 32 bits
     "CRC-32 of all that decides how bytes become a latent, the integer twin and the coder's tables: little-endian, in the order of their names."
@@ -337,21 +350,21 @@ def fingerprint(self: DiffusionHyperprior) -> int:  # 32 bits
 @patch
 def load_state_dict(
     self: DiffusionHyperprior,
-    state_dict: dict[str, Tensor],
+    state_dict: dict[str, Tensor],  # whole, as from `state_dict()`
     strict: bool = True,  # refuse missing and unknown names
 ):
     "As in CompressAI; the coder's tables may change."
     self._coders = None
     return CompressionModel.load_state_dict(self, state_dict, strict)
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-7
+# %% ../nbs/core/40_codec.ipynb #3ccb3aeb
 def sample_crops() -> Tensor:  # (6, 3, 256, 256)
     "Centre crops of scikit-image's photographs."
     images = [read_image(p) for p in sample_paths()]
     boxes = [[(s - 256) // 2 for s in im.size] for im in images]
     return torch.cat([to_tensor(im.crop((l, t, l + 256, t + 256))) for im, (l, t) in zip(images, boxes)])
 
-# %% ../nbs/core/40_codec.ipynb #93fa330b
+# %% ../nbs/core/40_codec.ipynb #f020b167
 HEAD = struct.Struct(">BBI")  # quality level, coding steps, CRC-32 of the latent
 
 
@@ -362,19 +375,28 @@ def latent_crc(
     "CRC-32 of values as 32-bit little-endian integers, in coding order."
     return zlib.crc32(values.cpu().numpy().astype("<i4").tobytes(), crc)
 
-# %% ../nbs/core/40_codec.ipynb #92ecc600-8
+# %% ../nbs/core/40_codec.ipynb #cadaf09d
 @patch
-def z_index(self: DiffusionHyperprior, shape: tuple[int, int]) -> Tensor:  # (1, N, *shape) int32
+def z_index(
+    self: DiffusionHyperprior,
+    shape: tuple[int, int],  # (h, w) of z
+) -> Tensor:  # (1, N, *shape) int32
     "The table of every element of z: that of its channel."
     return torch.arange(self.N, dtype=torch.int32).view(1, -1, 1, 1).expand(1, self.N, *shape)
 
 @patch
-def progress(self: DiffusionHyperprior, shape: tuple[int, int], passes: int, what: str, shown: bool):
+def progress(
+    self: DiffusionHyperprior,
+    shape: tuple[int, int],  # (h, w) of z
+    passes: int,  # over the latent
+    what: str,  # label
+    shown: bool,  # False: no bar
+):
     "Progress bar of that many passes over a latent, and one over the picture."
     h, w = (s // 16 for s in padded_size(shape, self.downsampling_factor))
     return tile_progress(tile_count(h, w) * passes + tile_count(h, w, PICTURE_TILE), what, shown)
 
-# %% ../nbs/core/40_codec.ipynb #167578af
+# %% ../nbs/core/40_codec.ipynb #6118de61
 @patch
 @torch.no_grad()
 def compress(
@@ -395,7 +417,7 @@ def compress(
             pictures.append(self._compress_one(v, self.quality_tensor(v, quality), coding_steps))
     return {"strings": [list(chunk) for chunk in zip(*pictures)], "shape": tuple(x.shape[-2:])}
 
-# %% ../nbs/core/40_codec.ipynb #759497a6
+# %% ../nbs/core/40_codec.ipynb #ff9fb270
 @patch
 def _compress_one(self: DiffusionHyperprior, x: Tensor, quality: Tensor, coding_steps: int) -> list[bytes]:
     (y, z), (z_coder, y_coder) = self.analyse(x, quality), self.coders()
@@ -414,7 +436,7 @@ def _compress_one(self: DiffusionHyperprior, x: Tensor, quality: Tensor, coding_
     walk(torch.zeros_like(y), coding_steps, gaussians, code, pattern=self.pattern)
     return [HEAD.pack(round(255 * quality.item()), coding_steps, crc), *strings]
 
-# %% ../nbs/core/40_codec.ipynb #404deb36
+# %% ../nbs/core/40_codec.ipynb #f020b167-1
 @patch
 @torch.no_grad()
 def decompress(
@@ -435,7 +457,7 @@ def decompress(
     x_hat = torch.cat(pictures)[..., :shape[0], :shape[1]]
     return {"x_hat": x_hat if eight_bit else x_hat.clamp(0, 1)}
 
-# %% ../nbs/core/40_codec.ipynb #3ccb3aeb
+# %% ../nbs/core/40_codec.ipynb #f020b167-2
 @patch
 @torch.no_grad()
 def decode_latent(
@@ -465,7 +487,7 @@ def decode_latent(
     require(same, "the bytes decode to another latent than was encoded: the file is damaged, was made with other weights, or in floating point on another machine")
     return prior(), y_hat, visited
 
-# %% ../nbs/core/40_codec.ipynb #f020b167
+# %% ../nbs/core/40_codec.ipynb #f020b167-3
 @patch
 @torch.no_grad()
 def preview(
@@ -490,7 +512,7 @@ def preview(
     x_hat = torch.cat([one(chunks) for chunks in zip(*strings)])[..., :shape[0], :shape[1]]
     return {"x_hat": x_hat if eight_bit else x_hat.clamp(0, 1)}
 
-# %% ../nbs/core/40_codec.ipynb #cadaf09d
+# %% ../nbs/core/40_codec.ipynb #f020b167-4
 TRAINED_STEPS, STEP_ODDS = (1, 2, 4, 8), (0.15, 0.15, 0.4, 0.3)  # how often each number of coding steps is drawn
 PREVIEW_SHARE, DENOISING_SHARE = 0.25, 0.5  # of the batch
 
@@ -506,7 +528,7 @@ def sample_subset(
     order = torch.stack([partition(*y.shape[1:], int(S), self.pattern) for S in steps]).to(y.device)
     return steps.to(y.device), order < now.view(-1, 1, 1, 1), order == now.view(-1, 1, 1, 1)
 
-# %% ../nbs/core/40_codec.ipynb #6118de61
+# %% ../nbs/core/40_codec.ipynb #f020b167-5
 @patch
 def training_terms(
     self: DiffusionHyperprior,
@@ -539,11 +561,11 @@ def training_terms(
         denoising=denoising_loss(self.denoiser, Hyperprior(*(v[:d] for v in prior)), y[:d]),
     )
 
-# %% ../nbs/core/40_codec.ipynb #ff9fb270
+# %% ../nbs/core/40_codec.ipynb #f020b167-6
 @patch(cls_method=True)
 def from_state_dict(
     cls: DiffusionHyperprior,
-    state_dict: dict[str, Tensor],
+    state_dict: dict[str, Tensor],  # whole or packed
 ) -> DiffusionHyperprior:
     "A model of the architecture that the state dictionary tells; raises `DiffhyperError` if it is of another kind."
     shapes = {n: state_dict[n].shape for n in ("gain.log_gain", "hyper_gain.log_gain", "denoiser.hyper.bias", "lambda_range", "diffusion_config") if n in state_dict}
@@ -558,6 +580,7 @@ def from_state_dict(
     except RuntimeError as e: raise DiffhyperError(f"weights do not fit the architecture (N={N}, M={M}): {str(e).splitlines()[-1].strip()}") from None
     return model
 
+# %% ../nbs/core/40_codec.ipynb #f020b167-7
 @patch
 def packed(self: DiffusionHyperprior) -> dict[str, Tensor]:
     "The state dictionary with a unit in place of every weight that is the twin's times a unit; the networks then lose what rounding takes."
@@ -568,7 +591,10 @@ def packed(self: DiffusionHyperprior) -> dict[str, Tensor]:
     return state
 
 @patch
-def unpacked(self: DiffusionHyperprior, state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
+def unpacked(
+    self: DiffusionHyperprior,
+    state_dict: dict[str, Tensor],  # as from `packed`, or whole
+) -> dict[str, Tensor]:
     "The whole state dictionary from a packed one; one that is whole already stays as it is."
     state, names = dict(state_dict), {id(m): n for n, m in self.named_modules()}
     for name, layer, twin, arrange in self.twin.pairs(self.h_s, self.denoiser):

@@ -58,13 +58,17 @@ def lambda_of_quality(
     return hi * (lo / hi) ** quality
 
 # %% ../nbs/core/00_config.ipynb #5fb85cfc
-def check_coding_steps(coding_steps: int) -> int:
+def check_coding_steps(
+    coding_steps: int,  # asked for
+) -> int:
     "Return `coding_steps` if a file can have it, else raise `DiffhyperError`."
     require(coding_steps in CODING_STEPS, f"coding_steps is {coding_steps!r}; choose one of {', '.join(map(str, CODING_STEPS))}")
     return coding_steps
 
 
-def check_quality(quality: float) -> float:
+def check_quality(
+    quality: float,  # asked for
+) -> float:
     "Return `quality` if it lies in [0, 1], else raise `DiffhyperError`."
     require(isinstance(quality, (int, float)) and 0 <= quality <= 1, f"quality is {quality!r}; choose a number from 0 (smallest file) to 1 (best picture)")
     return float(quality)
@@ -110,13 +114,17 @@ def check_evaluate_config(
 ANCHORS = ("jpeg", "webp", "avif", "jpeg2000", "jpeg2000_default", "jpegxl", "x265")  # other people's coders that evaluation can draw beside ours
 
 
-def quality_list(qualities: str | float) -> list[float]:
+def quality_list(
+    qualities: str | float,  # "0.1,0.5", or one number
+) -> list[float]:
     "Parse comma-separated qualities; raises `DiffhyperError` if one is no number."
     try: return [float(q) for q in str(qualities).split(",")]
     except ValueError: raise DiffhyperError(f"qualities is {qualities!r}; give comma-separated numbers such as 0.1,0.5,0.9") from None
 
 
-def anchor_list(anchors: str) -> list[str]:
+def anchor_list(
+    anchors: str,  # "jpeg,webp"
+) -> list[str]:
     "Parse comma-separated anchor names; an empty string is none."
     return [a.strip() for a in anchors.split(",") if a.strip()]
 
@@ -257,7 +265,9 @@ class SpeedConfig:
         check_speed_config(self)
 
 # %% ../nbs/core/00_config.ipynb #e83505de
-def sampling_list(sampling_steps: str | int) -> list[int]:
+def sampling_list(
+    sampling_steps: str | int,  # "10,50", or one number
+) -> list[int]:
     "Parse comma-separated numbers of DDIM steps; raises `DiffhyperError` if one is no positive whole number."
     parts = str(sampling_steps).split(",")
     require(all(p.strip().isdecimal() and int(p) > 0 for p in parts), f"sampling_steps is {sampling_steps!r}; give comma-separated whole numbers such as 1,5,50")
@@ -367,7 +377,9 @@ def config_from_notebook(
     return config_from_dict(cls, {n: names[n] for n in (*given, *wanted)})
 
 # %% ../nbs/core/00_config.ipynb #f020b167
-def parse_bool(text: str) -> bool:
+def parse_bool(
+    text: str,  # "true", "no", "1" ...
+) -> bool:
     "`true`/`false` in the usual spellings; raises `argparse.ArgumentTypeError` otherwise."
     known = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(("false", "0", "no", "off"), False)
     if text.lower() in known: return known[text.lower()]
@@ -388,7 +400,7 @@ class _Parser(argparse.ArgumentParser):
 # %% ../nbs/core/00_config.ipynb #f020b167-1
 def command_parser(
     prog: str,  # name of the command
-    description: str,
+    description: str,  # first lines of its help
 ) -> argparse.ArgumentParser:
     "A parser without abbreviations whose errors are `DiffhyperError`, with the nearest known flag."
     return _Parser(prog=prog, description=description, allow_abbrev=False)
@@ -408,7 +420,11 @@ def config_parser(
     return parser
 
 
-def parse_config(cls, prog: str, argv: list[str] | None = None):
+def parse_config(
+    cls: type,  # a config of this module
+    prog: str,  # name of the command
+    argv: list[str] | None = None,  # flags and values; None: those of the process
+):
     "Parse `argv` (default: the process's arguments) into an instance of `cls`."
     return cls(**vars(config_parser(cls, prog).parse_args(argv)))
 

@@ -28,7 +28,7 @@ def varint(
 
 
 def read_varint(
-    data: bytes,
+    data: bytes,  # a file
     position: int = 0,  # of its first byte
 ) -> tuple[int | None, int]:  # the number, None if the data end within it; the position behind it
     "The number at a position; raises `DiffhyperError` if it is longer than 5 bytes or than it need be."
@@ -60,13 +60,17 @@ class Header:
     icc: bool = False  # there is an ICC chunk
 
     @property
-    def mode(self) -> str: return ("L" if self.grey else "RGB") + "A" * self.alpha
+    def mode(self) -> str:
+        "As Pillow names it."
+        return ("L" if self.grey else "RGB") + "A" * self.alpha
 
     @property
     def chunk_names(self) -> list[str]:  # in the order of the file
+        "The chunks that follow."
         return ["icc"] * self.icc + ["alpha"] * self.alpha + ["z"] + [f"step {s + 1}" for s in range(max(self.coding_steps, 1))]
 
     def to_bytes(self) -> bytes:
+        "The header as it stands in a file, its CRC included."
         flags = self.grey | self.alpha << 1 | self.icc << 2
         data = FIXED.pack(MAGIC, VERSION, flags, self.quality_level, self.coding_steps) + varint(self.width) + varint(self.height)
         data += struct.pack(">II", self.fingerprint, self.latent_crc)
@@ -108,7 +112,7 @@ def read_header(
 
 # %% ../nbs/core/43_container.ipynb #11d2c4cc
 def pack(
-    header: Header,
+    header: Header,  # its parts decide which chunks there are
     payloads: list[bytes],  # as many as header.chunk_names
 ) -> bytes:
     "The bytes of a file."
@@ -150,12 +154,14 @@ def read_chunk(
 @dataclass(frozen=True)
 class Contents:
     "A file taken apart, be it whole or not."
-    header: Header
+    header: Header  # of the file
     chunks: list[Chunk]  # all that the header announces
     trailing: int = 0  # bytes behind the last chunk
 
     @property
-    def size(self) -> int: return len(self.header.to_bytes()) + sum(c.size for c in self.chunks) + self.trailing
+    def size(self) -> int:
+        "Bytes of the whole file, were it all there."
+        return len(self.header.to_bytes()) + sum(c.size for c in self.chunks) + self.trailing
 
     @property
     def arrived(self) -> dict[str, bytes]:
@@ -247,7 +253,7 @@ def weights_name(
 
 # %% ../nbs/core/43_container.ipynb #9d5d7565
 def describe(
-    contents: Contents,
+    contents: Contents,  # of a file
 ) -> str:  # several lines
     "Size, settings, what can be decoded, and a table of the chunks."
     h, steps = contents.header, len(contents.strings) - 1

@@ -56,15 +56,19 @@ class Hyperprior(NamedTuple):
         "y = means_hat + scales_hat u."
         return self.means_hat + self.scales_hat * u
 
-    def context(self, denoiser: Denoiser, coding_steps: int | Tensor = 0) -> Context:
-        "The denoiser's constant part; `coding_steps` is one number or (B,)."
+    def context(
+        self,
+        denoiser: Denoiser,  # whose part it is
+        coding_steps: int | Tensor = 0,  # one number, or (B,)
+    ) -> Context:
+        "The denoiser's constant part."
         steps = torch.as_tensor(coding_steps, device=self.quality.device).expand(len(self.quality))
         return denoiser.context(self.features, self.quality, steps)
 
 # %% ../nbs/core/38_diffusion.ipynb #dbf451e7
 def predict(
-    denoiser: Denoiser,
-    prior: Hyperprior,
+    denoiser: Denoiser,  # in eval mode
+    prior: Hyperprior,  # that z_hat sets up
     context: Context,  # prior.context(denoiser, coding_steps)
     y_hat: Tensor,  # (B, M, h, w); ignored where not decoded
     decoded: Tensor,  # (B, M, h, w) or broadcastable, 1 where y_hat is known
@@ -80,8 +84,8 @@ Predict = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # (y_hat, decoded) 
 
 
 def predictor(
-    denoiser: Denoiser,
-    prior: Hyperprior,
+    denoiser: Denoiser,  # in eval mode
+    prior: Hyperprior,  # that z_hat sets up
     coding_steps: int,  # 0: the hyperprior's own Gaussian, without the denoiser
 ) -> Predict:
     "The Gaussians of a walk, by the networks in floating point."
@@ -93,7 +97,7 @@ def predictor(
 def walk(
     y_hat: Tensor,  # (B, M, h, w) of zeros
     coding_steps: int,  # 0, 1, 2, 4 or 8
-    predict: Predict,
+    predict: Predict,  # gives the Gaussians
     code: Callable[[Tensor, Tensor, Tensor], Tensor],  # (mask (M, h, w) of the subset, mean (B, n), scale (B, n)) -> y_hat of the subset (B, n)
     available: int | None = None,  # stop after so many steps, when no more have arrived; None: visit all
     pattern: str = "quadtree",  # of the partition
@@ -109,8 +113,8 @@ def walk(
 
 # %% ../nbs/core/38_diffusion.ipynb #40df8408
 def restore(
-    denoiser: Denoiser,
-    prior: Hyperprior,
+    denoiser: Denoiser,  # in eval mode
+    prior: Hyperprior,  # that z_hat sets up
     y_hat: Tensor,  # (B, M, h, w) as decoded
 ) -> Tensor:  # (B, M, h, w), within half a step of y_hat
     "Denoised estimate of the latent before quantisation."
@@ -121,8 +125,8 @@ def restore(
 
 # %% ../nbs/core/38_diffusion.ipynb #e0551e31
 def preview_mean(
-    denoiser: Denoiser,
-    prior: Hyperprior,
+    denoiser: Denoiser,  # in eval mode
+    prior: Hyperprior,  # that z_hat sets up
     y_hat: Tensor | None = None,  # (B, M, h, w) as far as decoded; None: only z has arrived
     arrived: Tensor | None = None,  # (M, h, w) or (B, M, h, w), 1 where y_hat is known
     coding_steps: int = 0,  # of the file whose steps have arrived, as in `predict`; 0: only z has arrived
@@ -158,8 +162,8 @@ def reverse_process(
     yield 0, prior.unwhiten(u), prior.unwhiten(u)
 
 def preview_sample(
-    denoiser: Denoiser,
-    prior: Hyperprior,
+    denoiser: Denoiser,  # in eval mode
+    prior: Hyperprior,  # that z_hat sets up
     y_hat: Tensor | None = None,  # (B, M, h, w) as far as decoded; None: only z has arrived
     arrived: Tensor | None = None,  # (M, h, w) or (B, M, h, w), 1 where y_hat is known
     sampling_steps: int = 10,  # reverse steps, 1 to num_train_timesteps
@@ -171,10 +175,10 @@ def preview_sample(
 
 # %% ../nbs/core/38_diffusion.ipynb #e6aad498
 def denoising_loss(
-    denoiser: Denoiser,
+    denoiser: Denoiser,  # to be trained
     prior: Hyperprior,  # its means and scales are not trained by this loss
     y: Tensor,  # (B, M, h, w)
-    generator: torch.Generator | None = None,
+    generator: torch.Generator | None = None,  # of times and noise; None: the global one
 ) -> Tensor:  # (B,)
     "Weighted squared error of u0_mean at random times."
     B, N = len(y), denoiser.scheduler.num_train_timesteps

@@ -53,11 +53,11 @@ def scale_index(
 
 # %% ../nbs/core/25_entropy.ipynb #c4abc2ea
 def short_string(
-    symbols: list[int],
+    symbols: list[int],  # to code
     index: list[int],  # which table, one per symbol
     cdfs: list[list[int]],  # tables, as CompressAI passes them
-    lengths: list[int],
-    offsets: list[int],
+    lengths: list[int],  # of the tables
+    offsets: list[int],  # symbol of the first entry of each table
 ) -> bytes:
     "What CompressAI's `RansEncoder` gives, for strings that it has no room for."
     entries = []  # (start, width, bits) of every frequency interval

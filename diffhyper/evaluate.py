@@ -66,7 +66,7 @@ class EvaluationRow:
 OURS = 'diffhyper'
 
 def curve_name(
-    row: EvaluationRow,
+    row: EvaluationRow,  # of any codec
 ) -> str:  # equal for rows of one rate-distortion curve
     "The codec, and for ours, which has coding steps, the settings other than quality."
     return row.codec if row.coding_steps is None else f'{row.codec} S={row.coding_steps}' + ('' if row.restore else ', restore off')
@@ -202,7 +202,9 @@ def picture_rows(
 # %% ../nbs/core/65_evaluate.ipynb #eec96875
 MEANS = ('quality', 'bpp', 'bpp_est', 'psnr_db', 'ms_ssim', 'encode_sec', 'decode_sec')
 
-def mean_of(values) -> float:  # nan where nothing is left
+def mean_of(
+    values: list,  # of numbers, None and nan
+) -> float:  # nan where nothing is left
     "Mean of the numbers among `values`; None and nan do not count."
     known = [v for v in values if v is not None and not math.isnan(v)]
     return sum(known) / len(known) if known else math.nan
@@ -385,7 +387,7 @@ def table(
 
 # %% ../nbs/core/65_evaluate.ipynb #70bf2ffe
 def caption_of(
-    row: EvaluationRow,
+    row: EvaluationRow,  # of any codec
 ) -> str:  # two lines
     "What stands above a decoded picture."
     return f'{row.codec}, quality {row.quality:g}\n{row.bpp:.3f} bpp  {row.psnr_db:.2f} dB'
@@ -417,7 +419,7 @@ def picture_names(
 
 # %% ../nbs/core/65_evaluate.ipynb #ef8d33fa
 def middle_of(
-    qualities: list,
+    qualities: list,  # ascending
 ) -> float:
     "The middle quality, the lower one of two."
     return sorted(qualities)[(len(qualities) - 1) // 2]
@@ -468,7 +470,7 @@ class Evaluation:
     folder: Path   # holds rows.csv, rows.json, summary.json, curves/, files/, and samples/ if asked for
 
 def write_summary(
-    evaluation: Evaluation,
+    evaluation: Evaluation,  # all that was measured
 ):
     "Write summary.json and one curve per codec in CompressAI's form."
     write_text(evaluation.folder/'summary.json', to_json(evaluation.summary))

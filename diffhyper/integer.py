@@ -97,7 +97,7 @@ def rescale(
     total: Tensor,  # integers
     multiplier: Tensor,  # int64, broadcastable to total
     bias: Tensor | int = 0,  # int64, likewise
-    shift: int = SHIFT,
+    shift: int = SHIFT,  # bits to drop
 ) -> Tensor:  # float64 integers
     "round((total * multiplier + bias) / 2**shift); exact while what is rounded stays below 2**53."
     return (total.double() * multiplier.double()).add_(bias).mul_(2.0**-shift).round_()
@@ -168,7 +168,7 @@ def set(
 
 # %% ../nbs/core/39_integer.ipynb #11d2c4cc
 def integer_weight(
-    layer: RoundedLayer,
+    layer: RoundedLayer,  # calibrated
 ) -> tuple[Tensor, Tensor]:  # integers (out, in, k, k) like nn.Conv2d, unit (out,)
     "Weights in units of their channel."
     unit = layer.weight_unit()
@@ -189,7 +189,11 @@ def phases(
     return out.flatten(0, 2)
 
 
-def same(w: Tensor) -> Tensor: return w
+def same(
+    w: Tensor,  # weights
+) -> Tensor:
+    "Weights that the twin takes as they are."
+    return w
 
 def folded(w: Tensor) -> Tensor:  # (out, in, 2, 2) of a convolution of stride 2 -> (out, 4 in, 1, 1), after pixel_unshuffle
     "A convolution of stride 2 as one of stride 1."
@@ -235,7 +239,7 @@ def scale_tables() -> dict[str, Tensor]:  # int64 (MAX_LOG + 1,), int32 (2 WHITE
 # %% ../nbs/core/39_integer.ipynb #01b50bb3
 def leaky(
     v: Tensor,  # integers, float64
-    limits: tuple[int, int] = SIGNED,
+    limits: tuple[int, int] = SIGNED,  # of the result
 ) -> Tensor:  # float32
     "LeakyReLU of slope 41/4096, then clipped."
     return torch.maximum(v, (v * 41).mul_(2.0**-12).round_()).clamp_(*limits).float()
@@ -370,14 +374,6 @@ class IntegerDenoiser(nn.Module):
         self.register_buffer("narrow", torch.zeros(DENOISER_BLOCKS + 3, dtype=torch.int64))  # from the residual stream to the inputs of the blocks, down, up and head
         for name, table in (*scale_tables().items(), ("bound", bound_table(LOG_SCALE_BOUND))): self.register_buffer(name, torch.zeros_like(table))
 
-    def narrowed(self, v: Tensor, i: int, layer: IntegerConv) -> Tensor:  # float64 -> float32
-        "The residual stream in the unit of a layer's input, clipped to its limits (which makes the ReLU)."
-        return rescale(v, self.narrow[i]).clamp_(*layer.limits).float()
-
-    def block(self, v: Tensor, i: int, bias: Tensor) -> Tensor:
-        hidden = self.inner[i](self.narrowed(v, i, self.inner[i]), bias).clamp_(*UNSIGNED).float()
-        return self.outer[i](hidden).add_(v)
-
     def forward(self, whitened: Tensor, decoded: Tensor, hyper: Tensor, biases: Tensor) -> tuple[Tensor, Tensor]:  # asinh in INPUT_UNIT, 0 or 1, (B, channels, h, w), (blocks, B, channels, 1, 1)
         "F over MEAN_FRACTION and G in LOG_UNIT, both (B, M, h, w) float64."
         v, n = self.embed(torch.cat([whitened * decoded, decoded * round(1 / INPUT_UNIT)], 1)).add_(hyper), DENOISER_BLOCKS
@@ -390,6 +386,29 @@ class IntegerDenoiser(nn.Module):
         return mean, look_up(self.bound, log)
 
 # %% ../nbs/core/39_integer.ipynb #9d5d7565
+@patch
+def narrowed(
+    self: IntegerDenoiser,
+    v: Tensor,  # float64
+    i: int,  # which block
+    layer: IntegerConv,  # that takes it
+) -> Tensor:  # float32
+    "The residual stream in the unit of a layer's input, clipped to its limits (which makes the ReLU)."
+    return rescale(v, self.narrow[i]).clamp_(*layer.limits).float()
+
+
+@patch
+def block(
+    self: IntegerDenoiser,
+    v: Tensor,  # (B, channels, h, w) float64
+    i: int,  # which block
+    bias: Tensor,  # (B, channels, 1, 1) float64, from the condition
+) -> Tensor:  # like v
+    "A residual block."
+    hidden = self.inner[i](self.narrowed(v, i, self.inner[i]), bias).clamp_(*UNSIGNED).float()
+    return self.outer[i](hidden).add_(v)
+
+# %% ../nbs/core/39_integer.ipynb #9d5d7565-1
 @patch
 @torch.no_grad()
 def make_condition(
@@ -447,7 +466,9 @@ class IntegerEntropyModel(nn.Module):
         self.h_s, self.denoiser = IntegerHyperSynthesis(N, M, linear), IntegerDenoiser(M, N, channels)
 
     @property
-    def ready(self) -> bool: return bool(self.denoiser.narrow.all())
+    def ready(self) -> bool:
+        "Whether it was calibrated."
+        return bool(self.denoiser.narrow.all())
 
     def check(self):
         "Raise `DiffhyperError` unless every layer is exact for every input."
@@ -455,7 +476,11 @@ class IntegerEntropyModel(nn.Module):
         for name, layer in self.named_modules():
             if isinstance(layer, IntegerConv): layer.check(name, bias if ".inner." in name else 0)
 
-    def pairs(self, h_s: HyperSynthesis, denoiser: Denoiser) -> Iterator[tuple[str, RoundedLayer, IntegerConv, Callable[[Tensor], Tensor]]]:
+    def pairs(
+        self,
+        h_s: HyperSynthesis,  # that it is the twin of
+        denoiser: Denoiser,  # likewise
+    ) -> Iterator[tuple[str, RoundedLayer, IntegerConv, Callable[[Tensor], Tensor]]]:
         "Name of a rounded layer, the layer, its twin, and how the twin arranges its weights."
         s, d, t = self.h_s, self.denoiser, denoiser
         yield from (("h_s.net.2", h_s.net[2], s.up, phases), ("h_s.head", h_s.head, s.head, same))
@@ -493,9 +518,9 @@ def hyperprior(
 @torch.no_grad()
 def gaussians(
     self: IntegerEntropyModel,
-    prior: IntegerHyperprior,
+    prior: IntegerHyperprior,  # that z sets up
     level: Tensor,  # (B,) int64
-    coding_steps: int,
+    coding_steps: int,  # 0, 1, 2, 4 or 8
     size: int | None = None,  # of tiles, as in `in_tiles`
 ) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:  # (y_hat (B, M, h, w), decoded) -> mean in quantisation steps, index uint8
     "The Gaussians of a walk; y_hat and means are multiples of 1/FRACTION, exact in float32."

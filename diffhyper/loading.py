@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from .codec import DiffusionHyperprior
-from .config import DiffhyperError, require
+from .config import MODELS, DiffhyperError, require
 from .container import shipped_weights, weights_name
 from .files import replacing
 from .ops import pick_device
@@ -49,8 +49,11 @@ def load_model(
     path: str | Path = "pretrained",  # "pretrained", the name of shipped weights, a .safetensors file or a checkpoint (.pth)
     device: str = "cpu",  # "cpu", "cuda", "auto" ...
 ) -> DiffusionHyperprior:  # in eval mode, coder tables built
-    "A model ready to compress."
-    model = DiffusionHyperprior.from_state_dict(read_weights(weights_path(path))[0])
+    "A model ready to compress; raises `DiffhyperError` for a checkpoint of a part of it, or of a baseline."
+    state, config = read_weights(weights_path(path))
+    kind = config.get("model", MODELS[0])
+    require(kind == MODELS[0], f"{Path(path).name} holds a model of the kind {kind!r}, not the whole {MODELS[0]}; diffhyper.baselines.load_codec loads parts and baselines")
+    model = DiffusionHyperprior.from_state_dict(state)
     model.update()
     return model.eval().to(pick_device(device))
 

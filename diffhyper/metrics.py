@@ -212,7 +212,9 @@ class peak_memory:
         self.device, self.interval_sec, self.peak_mb, self.start_mb = torch.device(device), interval_sec, 0., 0.
 
     @property
-    def extra_mb(self): return self.peak_mb - self.start_mb
+    def extra_mb(self) -> float:
+        "More than there was at the start."
+        return self.peak_mb - self.start_mb
 
     def _now_mb(self):
         return (torch.cuda.memory_allocated(self.device) if self.device.type == 'cuda' else psutil.Process().memory_info().rss) / 1e6

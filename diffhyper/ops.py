@@ -31,7 +31,7 @@ def soft_bound(
 # %% ../nbs/core/05_ops.ipynb #a5b8da4e
 def lower_bound(
     v: Tensor,  # any shape
-    bound: float,
+    bound: float,  # smallest value
 ) -> Tensor:  # at least bound
     "max(v, bound), with a gradient below the bound only if it raises v."
     return LowerBoundFunction.apply(v, v.new_tensor(bound))
@@ -83,7 +83,7 @@ def full_precision(
 
 # %% ../nbs/core/05_ops.ipynb #faec8d4e
 def version(
-    *tensors: Tensor,
+    *tensors: Tensor,  # any
 ) -> tuple[tuple[int, int], ...]:  # equal as long as nothing was written to them
     "Where tensors lie and how often they were changed in place; tensors of inference mode do not count that."
     return tuple((v.data_ptr(), 0 if v.is_inference() else v._version) for v in tensors)

@@ -69,6 +69,7 @@ class DhpImageFile(ImageFile.ImageFile):
         self.tile = [("dhp", (0, 0, *self._size), 0, None)]  # there is something to decode
 
     def load(self):
+        "Decode, when Pillow first needs the pixels."
         if self.tile:
             if self.fp is None: raise ValueError("operation on a closed picture")
             image = self._decode()
@@ -86,6 +87,7 @@ class DhpImageFile(ImageFile.ImageFile):
         with as_oserror(): return decompress_image(get_model(fingerprint=read_header(data, None).fingerprint), data, partial=ImageFile.LOAD_TRUNCATED_IMAGES, max_pixels=limit)
 
     def verify(self):
+        "Check every chunk without decoding the picture."
         self.fp.seek(0)
         with as_oserror(): unpack(self.fp.read(), max_pixels=None)
         super().verify()

@@ -31,7 +31,7 @@ class RoundedLayer(nn.Module):
         most = SUM_MAX / self.limits[1] - w.shape[1] / 2  # rounding adds at most a half to each
         return torch.maximum(w.amax(1) / WEIGHT_MAX, w.sum(1) / most).clamp_min(1e-10)
 
-    def integers(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # input and weight as integers with a gradient, unit of their products (out,)
+    def integers(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # (B, C, h, w) -> input and weight as integers with a gradient, unit of their products (out,)
         "Input clipped and rounded, weights rounded."
         unit = self.weight_unit()
         w = self.weight / (unit[:, None, None] if isinstance(self, nn.ConvTranspose2d) else unit[:, None, None, None])
@@ -51,7 +51,7 @@ class RoundedConv2d(RoundedLayer, nn.Conv2d):
         self.limits, self.calibrated = limits, not unit
         self.register_buffer("unit", torch.tensor(unit))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:  # as the layer without rounding
         if not self.rounding: return super().forward(x)
         a, w, unit = self.integers(x)
         return F.conv2d(a, w, None, self.stride, self.padding) * unit[:, None, None] + self.bias[:, None, None]
@@ -62,26 +62,26 @@ class RoundedConvTranspose2d(RoundedLayer, nn.ConvTranspose2d):
     def __init__(
         self,
         *args,  # of nn.ConvTranspose2d
-        **kwargs,
+        **kwargs,  # likewise
     ):
         super().__init__(*args, **kwargs)
         self.register_buffer("unit", torch.tensor(0.0))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:  # as the layer without rounding
         if not self.rounding: return super().forward(x)
         a, w, unit = self.integers(x)
         return F.conv_transpose2d(a, w, None, self.stride, self.padding, self.output_padding) * unit[:, None, None] + self.bias[:, None, None]
 
 # %% ../nbs/core/07_rounding.ipynb #ff9fb270
 def rounded_layers(
-    *modules: nn.Module,
+    *modules: nn.Module,  # networks
 ) -> Iterator[RoundedLayer]:
     "All layers of the modules that can round."
     for m in modules: yield from (v for v in m.modules() if isinstance(v, RoundedLayer))
 
 @contextmanager
 def rounding_in_place(
-    *modules: nn.Module,
+    *modules: nn.Module,  # networks
     on: bool = True,  # False leaves everything as it is
 ):
     "Inside this context the layers of the modules round."
@@ -98,7 +98,7 @@ CLIPPED, UNIT_MIN = 16, 1e-4  # the largest input is clipped at most so many tim
 
 @contextmanager
 def calibration(
-    *modules: nn.Module,
+    *modules: nn.Module,  # networks
 ):
     "Watch the inputs of the rounded layers inside this context, and set their units at its end."
     seen, hooks = {}, []

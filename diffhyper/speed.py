@@ -166,7 +166,7 @@ class CodingRow:
     device: str           # cpu or the name of the GPU
 
 def time_once(
-    coder: Coder,
+    coder: Coder,  # to be timed
     image: Image.Image,  # mode RGB
 ) -> tuple:              # encode_sec, decode_sec, bytes, psnr_db or None
     "Code and decode once."
@@ -188,7 +188,7 @@ def rounds_of(
 
 # %% ../nbs/core/67_speed.ipynb #f020b167-9
 def coding_times(
-    config: SpeedConfig,
+    config: SpeedConfig,  # of the run
     progress: bool = True,  # show a bar
 ) -> list:                  # of CodingRow
     "Encoding and decoding of ours, of CompressAI's models and of Pillow's coders, in turn, on every picture."
@@ -266,14 +266,16 @@ class GrowthRow:
     threads: int       # cores that the process may use
     device: str        # cpu or the name of the GPU
 
-def repeats_of(megapixels: float) -> int:
+def repeats_of(
+    megapixels: float,  # 10**6 pixels
+) -> int:
     "Small pictures are measured several times, large ones once."
     return max(1, min(3, int(2 / megapixels)))
 
 # %% ../nbs/core/67_speed.ipynb #f020b167-13
 def growth_of_size(
     megapixels: float,    # 10**6 pixels, about; sides about 3:2 and multiples of 64, to which the codec would continue them anyway
-    config: SpeedConfig,
+    config: SpeedConfig,  # of the run
 ) -> Iterator[GrowthRow]:
     "Measure one size; raises `DiffhyperError` if the process fails, with the last line that it wrote."
     width, height = (64 * max(1, round(math.sqrt(1e6 * megapixels * ratio) / 64)) for ratio in (3 / 2, 2 / 3))
@@ -292,7 +294,7 @@ def growth_of_size(
         yield GrowthRow(width * height / 1e6, width, height, name, repeat, seconds, peak, start, size, steps, config.threads, machine_of(config.device, config.threads)['device'])
 
 def growth(
-    config: SpeedConfig,
+    config: SpeedConfig,  # of the run
     progress: bool = True,  # show a bar
 ) -> list:                  # of GrowthRow
     "Time and memory of compress and decompress at every size."
@@ -337,12 +339,20 @@ class PartClock:
         self.last = now
 
     @contextmanager
-    def part(self, name):
+    def part(
+        self,
+        name: str,  # of the part
+    ):
+        "Inside this context time counts for the part."
         self.tick(); self.names.append(name)
         try: yield
         finally: self.tick(); self.names.pop()
 
-    def counting(self, name, function):
+    def counting(
+        self,
+        name: str,  # of the part
+        function: Callable,  # any
+    ) -> Callable:
         "`function`, counted for `name`."
         def counted(*args, **kwargs):
             with self.part(name): return function(*args, **kwargs)
@@ -363,8 +373,8 @@ class Loop:
 
 @contextmanager
 def parts_counted(
-    loop: Loop,
-    clock: PartClock,
+    loop: Loop,  # one of `training_loops`
+    clock: PartClock,  # that counts
 ):
     "Inside this context the clock knows the parts of a step of `loop`."
     model = loop.model
@@ -415,7 +425,9 @@ def compressai_loop(
 
 SAME_MODEL = 'CompressAI example, same model'
 
-def training_loops(config: SpeedConfig) -> list:
+def training_loops(
+    config: SpeedConfig,  # of the run
+) -> list:
     "Ours, CompressAI's loop on the same model, and for orientation on mbt2018-mean."
     same, other = partial(DiffusionHyperprior, config.N, config.M), partial(model_architectures['mbt2018-mean'], config.N, config.M)
     return [our_loop(config), compressai_loop(config, same, SAME_MODEL), compressai_loop(config, other, 'CompressAI example, mbt2018-mean')]
@@ -437,7 +449,7 @@ class TrainingRow:
     bf16: bool            # whether the forward pass computes in bf16
 
 def training_throughput(
-    config: SpeedConfig,
+    config: SpeedConfig,  # of the run
     progress: bool = True,  # show a bar
 ) -> list:                  # of TrainingRow
     "Steps of every loop in turn on the same crops, part by part; the first step of each is not recorded."
@@ -484,7 +496,7 @@ class Speed:
     folder: Path            # holds coding.csv, growth.csv, training.csv, machine.json
 
 def write_csv(
-    table: pd.DataFrame,
+    table: pd.DataFrame,  # of measurements
     path: Path,  # replaced when complete
 ):
     "A table as CSV, numbers of seconds to the microsecond."

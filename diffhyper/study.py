@@ -84,7 +84,7 @@ def paired_target(
     what: str,  # what is compared
     differences: np.ndarray,  # one per picture
     at_least: float,  # in their unit
-    resamples: int = 2000,
+    resamples: int = 2000,  # of the bootstrap
 ) -> Target:
     "A mean difference against its target, with a bootstrap over pictures."
     means = np.random.default_rng(0).choice(differences, (resamples, len(differences))).mean(1)
@@ -94,7 +94,7 @@ def paired_target(
 # %% ../nbs/core/75_study.ipynb #f020b167-4
 def limit_target(
     what: str,  # what was measured
-    measured: float,
+    measured: float,  # in the unit of the limit
     limit: float,  # in its unit
     at_most: bool = True,  # the limit is the largest value allowed; False: the smallest
 ) -> Target:
@@ -116,7 +116,7 @@ def every_rate_target(
 
 
 def target_table(
-    targets: list[Target],
+    targets: list[Target],  # in the order of the table
 ) -> pd.DataFrame:  # a line per target
     "The table as people read it."
     return pd.DataFrame([dict(what=t.what, target=t.target, measured=round(t.measured, 2), interval="" if math.isnan(t.low) else f"{t.low:+.2f} to {t.high:+.2f}", met="yes" if t.met else "no") for t in targets])
@@ -149,7 +149,7 @@ def steps_figure(
 # %% ../nbs/core/75_study.ipynb #f020b167-6
 def convergence(
     records: dict[str, str | Path],  # label to curve.csv
-    column: str = "loss",
+    column: str = "loss",  # of the records
     batch_size: int = 8,  # crops per step, which turns a speed into minutes
     window: int = 5,  # records that a line averages
 ) -> Figure:

@@ -117,7 +117,7 @@ def parameters_of(
 
 
 def check_parameters(
-    notebook: Path,
+    notebook: Path,  # .ipynb with a cell of parameters
     runs: list[Run],  # of that notebook
 ):
     "Raise `DiffhyperError` for the first parameter that the notebook does not have or would refuse: papermill itself only warns."
@@ -198,7 +198,7 @@ def claimed(
 
 # %% ../nbs/core/80_sweep.ipynb #f020b167-6
 def is_done(
-    run: Run,
+    run: Run,  # of a plan
 ) -> bool:
     "Whether the run has ended well with these parameters and after every file that they name was written."
     done = run.folder / "done.json"
@@ -208,7 +208,7 @@ def is_done(
 
 
 def clear_folder(
-    run: Run,
+    run: Run,  # of a plan
 ):
     "An empty folder, or the one of an earlier attempt with the same parameters; one with others is kept under another name."
     begun = run.folder / "parameters.json"
@@ -220,7 +220,7 @@ def clear_folder(
 
 
 def waits_for(
-    run: Run,
+    run: Run,  # that may have to wait
     runs: list[Run],  # of the plan
 ) -> str:  # stage/name of a run whose files it reads and which is not done; "" if there is none
     "What stands in the way of a run."
@@ -247,7 +247,7 @@ def note_outcome(
 
 
 def execute(
-    run: Run,
+    run: Run,  # of a plan
 ) -> str:  # "" when done, else what went wrong, in one line
     "Execute the notebook into root/stage/name/record.ipynb, unless another process is at it or has done it."
     from papermill import execute_notebook
@@ -308,7 +308,7 @@ def finished(
 
 
 def problem_of(
-    future: Future,
+    future: Future,  # of `execute`
 ) -> str:  # as from `execute`
     "What a finished future has to say."
     return f"{type(e).__name__}: {e}" if (e := future.exception()) else future.result()
@@ -355,7 +355,7 @@ def sweep(
 
 # %% ../nbs/core/80_sweep.ipynb #f020b167-11
 def collect(
-    runs: list[Run],
+    runs: list[Run],  # of a plan
     folder: str | Path,  # gets stage/name.rows.csv and the like
     names: tuple[str, ...] = ("rows.csv", "curve.csv", "validation.csv", "record.json"),  # files of a run that are worth keeping
 ) -> list[Path]:  # what was written

@@ -61,22 +61,22 @@ def in_tiles(
             if (bar := _bar.get()) is not None: bar.update()
     return outputs
 
-
+# %% ../nbs/core/08_tiles.ipynb #ff9fb270
 def tile_count(
     h: int,  # positions
-    w: int,
+    w: int,  # positions
     size: int | None = None,  # as in `in_tiles`
 ) -> int:  # how often a progress bar is updated; 0 where one tile is enough
     "Number of tiles of a latent."
     size = size or TILE_SIZE
     return 0 if h <= size and w <= size else -(-h // size) * -(-w // size)
 
-# %% ../nbs/core/08_tiles.ipynb #ff9fb270
+# %% ../nbs/core/08_tiles.ipynb #f020b167-1
 @contextmanager
 def tile_progress(
     total: int,  # tiles, over all passes; nothing is shown for none
     what: str,  # label
-    shown: bool = True,
+    shown: bool = True,  # False: no bar
 ):
     "Inside this context `in_tiles` moves a progress bar."
     with tqdm(total=total, desc=what, unit="tile", disable=not (shown and total)) as bar:

@@ -39,7 +39,7 @@ from .ops import pick_device, use_autocast
 def total_loss(
     terms: dict[str, Tensor],  # from model.training_terms: per element of the batch, or of its first part
     quality: Tensor,  # (B,)
-    config: TrainConfig,
+    config: TrainConfig,  # of the run
 ) -> Tensor:  # scalar, in bits per pixel at the middle of the range
     "Weighted sum of the terms, averaged over the batch."
     lo, hi = lambda_range(config.lambda_rate)
@@ -63,7 +63,7 @@ def split_parameters(
 def learning_rate(
     step: int,  # from 0
     total_steps: int,  # of the whole run
-    config: TrainConfig,
+    config: TrainConfig,  # of the run
 ) -> float:
     "Linear warm-up, then a cosine from `lr` to `lr_final`."
     if step < config.warmup_steps: return config.lr * (step + 1) / config.warmup_steps
@@ -76,14 +76,14 @@ CALIBRATION_CROPS = 8
 
 def rounding_start(
     total_steps: int,  # of the whole run
-    config: TrainConfig,
+    config: TrainConfig,  # of the run
 ) -> int:  # total_steps if there is no such part
     "First step with roundings in place."
     return round(total_steps * (1 - config.rounding_share))
 
 
 def first_crops(
-    crops: CropDataset,
+    crops: CropDataset,  # for training
 ) -> Tensor:  # (CALIBRATION_CROPS, 3, size, size)
     "The pictures on which the twin is calibrated, the same whenever it is done."
     return torch.stack([crops[i] for i in range(CALIBRATION_CROPS)])
@@ -101,8 +101,8 @@ class TrainState:
     "Model, averaged model, optimisers and step of a run."
     def __init__(
         self,
-        model: DiffusionHyperprior | Baseline,
-        config: TrainConfig,
+        model: DiffusionHyperprior | Baseline,  # to be trained
+        config: TrainConfig,  # of the run
     ):
         self.model, self.config, self.step, self.best, self.whole = model, config, 0, math.inf, True  # not whole: in the middle of an update
         main, aux = split_parameters(model)
@@ -120,11 +120,15 @@ class TrainState:
         for a, p in zip(self.averaged.parameters(), self.model.parameters()): a.lerp_(p, 1 - decay)
 
     def state_dict(self) -> dict:
+        "All that a continued training needs."
         return dict(state_dict=self.averaged.state_dict(), model=self.model.state_dict(),
                     optimiser=self.optimiser.state_dict(), aux_optimiser=self.aux_optimiser.state_dict(),
                     step=self.step, best=self.best, config=asdict(self.config))
 
-    def load_state_dict(self, state: dict):
+    def load_state_dict(
+        self,
+        state: dict,  # as from `state_dict`
+    ):
         "Continue from a checkpoint; raises `DiffhyperError` if it is of another architecture."
         differing = [f"{n} is {state['config'].get(n, getattr(TrainConfig, n))!r} there and {getattr(self.config, n)!r} here" for n in ("model", "N", "M", "diffusion_steps", "schedule", "denoiser_channels", "pattern", "lambda_rate", "train_only")
                      if state["config"].get(n, getattr(TrainConfig, n)) != getattr(self.config, n)]
@@ -156,7 +160,7 @@ class NotFiniteError(DiffhyperError):
 
 
 def training_step(
-    state: TrainState,
+    state: TrainState,  # updated in place
     x: Tensor,  # (B, 3, H, W)
     total_steps: int,  # for the learning rate
 ) -> tuple[dict[str, Tensor], Tensor, Tensor, Tensor]:  # terms, loss, aux loss, gradient norm
@@ -181,8 +185,8 @@ def training_step(
 
 # %% ../nbs/core/55_train.ipynb #1c1b5786
 def train(
-    state: TrainState,
-    crops: CropDataset,
+    state: TrainState,  # updated in place
+    crops: CropDataset,  # for training
     total_steps: int,  # stop here
 ) -> Iterator[StepRecord]:
     "Train from `state.step` to `total_steps`, yielding a record per step. Knows nothing of logs, pictures or files."
@@ -222,7 +226,7 @@ def validation_crops(
 def validate(
     model: DiffusionHyperprior,  # updated
     pictures: list[Tensor],  # each (1, 3, H, W)
-    config: TrainConfig,
+    config: TrainConfig,  # of the run
 ) -> dict[str, float]:  # loss, and mse and bpp at each quality
     "Loss on pictures at fixed qualities with four coding steps."
     (lo, hi), device = lambda_range(config.lambda_rate), model.lambda_range.device
@@ -267,7 +271,7 @@ class RunFiles:
     "The files of a run: log, curve, TensorBoard, samples, checkpoints. What they hold beyond `step` is of a run that was killed, and is dropped."
     def __init__(
         self,
-        config: TrainConfig,
+        config: TrainConfig,  # of the run
         step: int = 0,  # the run continues after this step
     ):
         from torch.utils.tensorboard import SummaryWriter
@@ -284,7 +288,7 @@ class RunFiles:
 
     def record(
         self,
-        r: StepRecord,
+        r: StepRecord,  # of a step
     ):
         "A line of training.log and curve.csv, and TensorBoard points."
         append_row(self.folder / "curve.csv", values := asdict(r))
@@ -292,12 +296,13 @@ class RunFiles:
         for k, v in values.items(): self.board.add_scalar(f"train/{k}", v, r.step)
 
     def close(self):
+        "End the TensorBoard events."
         self.board.close()
         for h in list(self.log.handlers): h.close(); self.log.removeHandler(h)
 
 # %% ../nbs/core/55_train.ipynb #3a13796d
 def save_samples(
-    model: DiffusionHyperprior,
+    model: DiffusionHyperprior,  # in eval mode, updated
     pictures: list[Tensor],  # each (1, 3, H, W)
     path: Path,  # .png
 ):
@@ -308,8 +313,8 @@ def save_samples(
     to_image(torch.cat([nn.functional.pad(r, (0, width - r.shape[-1], 0, 0), value=1.0) for r in rows], 2)).save(path)
 
 def checkpoint(
-    state: TrainState,
-    files: RunFiles,
+    state: TrainState,  # to be written
+    files: RunFiles,  # of the run
     pictures: list[Tensor],  # for validation
     crops: CropDataset,  # for calibration
 ) -> dict[str, float]:  # from validate
@@ -329,7 +334,7 @@ def checkpoint(
 
 # %% ../nbs/core/55_train.ipynb #f020b167
 def architecture(
-    model: DiffusionHyperprior | Baseline,
+    model: DiffusionHyperprior | Baseline,  # of any kind that trains
 ) -> dict:  # name to value
     "What two models must share to exchange weights."
     common = dict(model=type(model).__name__, N=model.N, M=model.M)
@@ -338,8 +343,8 @@ def architecture(
 
 
 def prepare(
-    config: TrainConfig,
-    crops: CropDataset,
+    config: TrainConfig,  # of the run
+    crops: CropDataset,  # for training
 ) -> TrainState:
     "A new state (KLT of the training pictures, or given weights), or the one to continue from."
     torch.manual_seed(config.seed)
@@ -408,7 +413,7 @@ def stopped(
 
 # %% ../nbs/core/55_train.ipynb #f020b167-2
 def fit(
-    config: TrainConfig,
+    config: TrainConfig,  # of the run
     progress: bool = True,  # show a progress bar
     watch: Callable[[StepRecord, int], None] | None = None,  # called after every step, its files written, with the number of steps of the run
 ) -> Path:  # the best checkpoint

@@ -85,7 +85,8 @@ class GainUnit(nn.Module):
         weights = (1 - (position[:, None] - torch.arange(last + 1, device=quality.device)).abs()).clamp_min(0)
         return (weights[..., None] * self.log_gain).sum(1)[..., None, None]  # no matrix product: autocast would round it
 
-    def forward(self, quality: Tensor) -> Tensor: return self.log(quality).exp()
+    def forward(self, quality: Tensor) -> Tensor:  # (B,) -> (B, channels, 1, 1)
+        return self.log(quality).exp()
 
 # %% ../nbs/core/20_transforms.ipynb #9bd3cbdb
 FILTER_GAIN, FILTER_SCALE, FILTER_BLOCKS = 4.0, 1 / 16, 3  # on the way in (unit variance), on the way out (small steps of the optimiser), residual blocks
@@ -163,8 +164,8 @@ class SynthesisTransform(nn.Module):
 # %% ../nbs/core/20_transforms.ipynb #63f60f75
 @torch.no_grad()
 def set_shortcut(
-    g_a: AnalysisTransform,
-    g_s: SynthesisTransform,
+    g_a: AnalysisTransform,  # changed in place
+    g_s: SynthesisTransform,  # changed in place
     basis: Tensor,  # orthonormal (M, 3, 16, 16)
     step: float,  # quantisation step in units of x: y = L x / step
 ):
@@ -221,8 +222,8 @@ class HyperSynthesis(nn.Module):
 # %% ../nbs/core/20_transforms.ipynb #f020b167
 @torch.no_grad()
 def set_hyper_shortcut(
-    h_a: HyperAnalysis,
-    h_s: HyperSynthesis,
+    h_a: HyperAnalysis,  # changed in place
+    h_s: HyperSynthesis,  # changed in place
     basis: Tensor,  # orthonormal (components, channels, 4, 4)
     scales: Tensor,  # (M,) standard deviation of the channels of y, the first guess of scales_hat
 ):

@@ -1,0 +1,12 @@
+// A switch below the title unfolds every exported cell; pages remember it.
+document.addEventListener('DOMContentLoaded', () => {
+  const folds = document.querySelectorAll('div.cell details.hide'), place = document.querySelector('article .place')
+  if (!folds.length || !place) return
+  const button = place.appendChild(Object.assign(document.createElement('button'), { className: 'unfold', type: 'button' }))
+  let open = false
+  const set = to => { open = to; folds.forEach(d => { d.open = to }); button.textContent = to ? 'fold all sources' : 'unfold all sources' }
+  button.addEventListener('click', () => { set(!open); try { localStorage.setItem('sources', open ? 'open' : '') } catch {} })
+  let kept = ''
+  try { kept = localStorage.getItem('sources') } catch {}
+  set(kept === 'open')
+})
