@@ -33,7 +33,7 @@ def command(
             warnings.simplefilter("ignore", FutureWarning)  # of libraries, about their own future
             try: return f(argv) or 0
             except DiffhyperError as e: print(f"{f.__name__}: {e}", file=sys.stderr); return 2
-            except KeyboardInterrupt as e: print(f"{f.__name__}: {e or 'interrupted'}", file=sys.stderr); return 130
+            except KeyboardInterrupt as e: print(f"{f.__name__}: {str(e) or 'interrupted'}", file=sys.stderr); return 130
     return run
 
 # %% ../nbs/core/90_cli.ipynb #a4f95564
