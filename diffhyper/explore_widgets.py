@@ -8,6 +8,7 @@ __all__ = ['SAMPLING_CHOICES', 'Newest', 'Viewer', 'Upload', 'chunk_choices', 'C
 # %% ../nbs/core/84_explore_widgets.ipynb #f020b167
 import html
 import logging
+import os
 import threading
 import traceback
 from dataclasses import replace
@@ -15,6 +16,7 @@ from typing import Any, Callable, Iterator
 
 import anywidget
 import ipywidgets as W
+import torch
 import traitlets
 from fastcore.basics import patch
 
@@ -279,8 +281,8 @@ class Controls:
     def moved(self) -> tuple: return self.quality, self.chunks, self.restore, self.sampling
 
     def box(self) -> W.Widget:
-        "All of them, in as many columns as fit."
-        columns = dict(grid_template_columns='repeat(auto-fit, minmax(262px, 1fr))', grid_gap='2px 18px')
+        "All of them: the picture, its file, what is made of it."
+        columns = dict(grid_template_columns='repeat(3, minmax(0, 1fr))', grid_gap='2px 18px')
         return W.GridBox([self.sample, self.path, self.upload, self.quality, self.coding_steps, self.chunks, self.sampling, self.noise, self.restore], layout=W.Layout(**columns))
 
 # %% ../nbs/core/84_explore_widgets.ipynb #f020b167-9
@@ -356,7 +358,8 @@ class Explorer(W.VBox):
         model: DiffusionHyperprior | None = None,  # updated, in eval mode; None: the shipped weights
     ):
         self.renderer, self.controls, self.display = Renderer(model or load_model()), Controls(self._uploaded), Display()
-        self.worker, self.seed, self._setting, self._samples = Newest(self.renderer.stages, self._show, self._fail), 0, False, {}
+        self.worker, self.seed, self._setting, self._samples = Newest(self._stages, self._show, self._fail), 0, False, {}
+        self.threads = min(torch.get_num_threads(), max(1, (os.cpu_count() or 1) - 1))
         c = self.controls
         self.file, self.shown = self._sample_file(c.sample.value), None
         super().__init__([c.box(), *self.display.box()])
@@ -381,6 +384,11 @@ class Explorer(W.VBox):
         return self.worker.wait(timeout)
 
 # %% ../nbs/core/84_explore_widgets.ipynb #f020b167-12
+@patch
+def _stages(self: Explorer, state: State) -> Iterator[Stage]:
+    torch.set_num_threads(self.threads)  # of this thread
+    yield from self.renderer.stages(state)
+
 @patch
 def _ask(self: Explorer):
     "Ask for what the controls say; a message from before goes."
