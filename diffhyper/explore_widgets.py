@@ -8,6 +8,7 @@ __all__ = ['SAMPLING_CHOICES', 'Newest', 'Viewer', 'Upload', 'chunk_choices', 'C
 # %% ../nbs/core/84_explore_widgets.ipynb #f020b167
 import html
 import logging
+import os
 import threading
 import traceback
 from dataclasses import replace
@@ -15,6 +16,7 @@ from typing import Any, Callable, Iterator
 
 import anywidget
 import ipywidgets as W
+import torch
 import traitlets
 from fastcore.basics import patch
 
@@ -65,6 +67,7 @@ def _next(self: Newest):
         self._working = False
         self.idle.set()
 
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-3
 @patch
 def _work(self: Newest):
     while (request := self._next()) is not None:
@@ -77,7 +80,7 @@ def _work(self: Newest):
             with self.lock:
                 if not self._waiting: self.fail(request, e)
 
-# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-3
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-4
 _DRAW = '''
 const MAX_HEIGHT = 520;  // CSS pixels of a canvas
 const clamp = (v, low, high) => Math.min(Math.max(v, low), high);
@@ -110,7 +113,7 @@ function draw(pane, picture, label, view) {
 }
 '''
 
-# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-4
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-5
 _LISTEN = '''
 // Changes of the view by mouse and keyboard; the value is a function that shows all.
 function listen(root, view, redraw) {
@@ -135,7 +138,7 @@ function listen(root, view, redraw) {
 }
 '''
 
-# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-5
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-6
 _RENDER = '''
 function render({model, el}) {
   const root = el.appendChild(document.createElement("div")), view = {zoom: 1, x: 0.5, y: 0.5};
@@ -165,7 +168,7 @@ function render({model, el}) {
 export default {render};
 '''
 
-# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-6
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-7
 _STYLE = '''
 .dhp-explorer { font-family: var(--jp-ui-font-family, system-ui, sans-serif); color: var(--jp-ui-font-color1, inherit); }
 .dhp-panes { display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 10px; width: 100%; outline-offset: 3px; }
@@ -204,7 +207,7 @@ class Viewer(anywidget.AnyWidget):
             self.frames = [[dict(label=p.label, png=p.png) for p in panes] for panes in frames]
             self.index = self.index if self.index < len(self.frames) else 0
 
-# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-7
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-8
 _SEND = '''
 const PART = 4e6;  // bytes of a message
 
@@ -244,7 +247,7 @@ class Upload(anywidget.AnyWidget):
         self._parts += map(bytes, buffers)
         if not buffers or sum(map(len, self._parts)) == about['size']: self.arrived(about['name'], about['size'], b''.join(self._parts))
 
-# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-8
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-9
 SAMPLING_CHOICES = tuple(n for n in (0, 1, 2, 5, 10, 20, 50) if n <= MAX_SAMPLING_STEPS)
 _WIDE, _LABEL = W.Layout(width='auto'), dict(description_width='94px')
 
@@ -258,6 +261,7 @@ def chunk_choices(
     "What can have arrived of a file."
     return [(arrival(n, coding_steps), n) for n in range(1, chunk_count(coding_steps) + 1)]
 
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-10
 class Controls:
     "The widgets that a user moves."
     def __init__(
@@ -279,13 +283,14 @@ class Controls:
     def moved(self) -> tuple: return self.quality, self.chunks, self.restore, self.sampling
 
     def box(self) -> W.Widget:
-        "All of them, in as many columns as fit."
-        columns = dict(grid_template_columns='repeat(auto-fit, minmax(262px, 1fr))', grid_gap='2px 18px')
+        "All of them: the picture, its file, what is made of it."
+        columns = dict(grid_template_columns='repeat(3, minmax(0, 1fr))', grid_gap='2px 18px')
         return W.GridBox([self.sample, self.path, self.upload, self.quality, self.coding_steps, self.chunks, self.sampling, self.noise, self.restore], layout=W.Layout(**columns))
 
-# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-9
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-11
 _TITLES = dict(bits='Where the bits went', latent='Latent', process='Reverse process')
 
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-12
 class Display:
     "The widgets that show a view."
     def __init__(self):
@@ -320,7 +325,7 @@ class Display:
         more = f'<details><summary>details</summary><pre>{html.escape(details)}</pre></details>' if details else ''
         self.message.value = f'<div class="dhp-error" role="alert">{html.escape(text)}{more}</div>' if text else ''
 
-# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-10
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-13
 @patch
 def show_stage(self: Display, stage: Stage):
     "Status, progress, and the view as far as it is ready."
@@ -329,6 +334,7 @@ def show_stage(self: Display, stage: Stage):
     self.progress.value, self.progress.layout.visibility = stage.share, 'hidden' if ready else 'visible'
     self.status.value = stage.what if ready else f'{stage.what} \N{HORIZONTAL ELLIPSIS}'
 
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-14
 @patch
 def _show_view(self: Display, view: View):
     state, ready = replace(view.state, panels=()), {*view.figures, *(['process'] if view.frames else [])}
@@ -341,6 +347,7 @@ def _show_view(self: Display, view: View):
         if panel in ready: self._drawn[panel] = state
         (self.panels[panel].remove_class if self._drawn.get(panel) == state else self.panels[panel].add_class)('dhp-stale')
 
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-15
 @patch
 def _show_frames(self: Display, view: View):
     given = arrival(process_start(view.state), view.state.coding_steps)
@@ -348,7 +355,7 @@ def _show_frames(self: Display, view: View):
     self.player.show(view.frames)
     self.play.max = self.slider.max = len(view.frames) - 1
 
-# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-11
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-16
 class Explorer(W.VBox):
     "A page to see what the codec does to a picture."
     def __init__(
@@ -356,7 +363,8 @@ class Explorer(W.VBox):
         model: DiffusionHyperprior | None = None,  # updated, in eval mode; None: the shipped weights
     ):
         self.renderer, self.controls, self.display = Renderer(model or load_model()), Controls(self._uploaded), Display()
-        self.worker, self.seed, self._setting, self._samples = Newest(self.renderer.stages, self._show, self._fail), 0, False, {}
+        self.worker, self.seed, self._setting, self._samples = Newest(self._stages, self._show, self._fail), 0, False, {}
+        self.threads = min(torch.get_num_threads(), max(1, (os.cpu_count() or 1) - 1))
         c = self.controls
         self.file, self.shown = self._sample_file(c.sample.value), None
         super().__init__([c.box(), *self.display.box()])
@@ -380,7 +388,12 @@ class Explorer(W.VBox):
         "Wait until the newest state is shown."
         return self.worker.wait(timeout)
 
-# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-12
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-17
+@patch
+def _stages(self: Explorer, state: State) -> Iterator[Stage]:
+    torch.set_num_threads(self.threads)  # of this thread
+    yield from self.renderer.stages(state)
+
 @patch
 def _ask(self: Explorer):
     "Ask for what the controls say; a message from before goes."
@@ -390,6 +403,7 @@ def _ask(self: Explorer):
         self.display.outdate()
         self.worker.ask(self.state)
 
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-18
 @patch
 def _moved(self: Explorer, change):
     if not self._setting: self._ask()
@@ -403,6 +417,7 @@ def _set(self: Explorer, **values):
         for name, value in values.items(): getattr(self.controls, name).value = value
     finally: self._setting = False
 
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-19
 @patch
 def _steps_moved(self: Explorer, change):
     "All stays all; otherwise as many chunks as before, as far as there are."
@@ -415,7 +430,7 @@ def _other_noise(self: Explorer, button):
     self.seed += 1
     self._ask()
 
-# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-13
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-20
 @patch
 def _sample_file(self: Explorer, path):
     return self._samples[path] if path in self._samples else self._samples.setdefault(path, picture_file(path))
@@ -428,6 +443,7 @@ def _open(self: Explorer, read: Callable[[], PictureFile]):
     else: self._ask()
     self._name_sample()
 
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-21
 @patch
 def _name_sample(self: Explorer):
     "Let the list of samples say what is asked for."
@@ -443,6 +459,7 @@ def _sample_chosen(self: Explorer, change):
 def _path_given(self: Explorer, change):
     if text := change['new'].strip(): self._open(lambda: picture_file(text))
 
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-22
 @patch
 def _uploaded(self: Explorer, name: str, size: int, data: bytes):
     def read():
@@ -450,12 +467,13 @@ def _uploaded(self: Explorer, name: str, size: int, data: bytes):
         return PictureFile(name, data)
     self._open(read)
 
-# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-14
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-23
 @patch
 def _show(self: Explorer, stage: Stage):
     if stage.view: self.shown = stage.view
     self.display.show_stage(stage)
 
+# %% ../nbs/core/84_explore_widgets.ipynb #f020b167-24
 @patch
 def _fail(self: Explorer, state: State, error: Exception):
     "A message, and back to the picture that was shown before."
