@@ -78,7 +78,7 @@ def rate_distortion(
     require(metrics, 'no picture of these rows has any of the asked-for metrics; choose psnr_db')
     ours, colours, pictures = curves[curves.coding_steps.notna()], curve_colours(curves), len({r.image for r in rows})
     limit = 1.15 * (ours if len(ours) else curves).bpp.max()
-    fig, axes = plt.subplots(1, len(metrics), figsize=(4.6 * len(metrics) + 2, 4.8), squeeze=False)
+    fig, axes = plt.subplots(1, len(metrics), figsize=(4.6 * len(metrics) + 2.8, 4.8), squeeze=False)
     for ax, metric in zip(axes[0], metrics):
         sns.lineplot(curves, x='bpp', y=metric, hue='curve', style='curve', hue_order=list(colours), style_order=list(colours), palette=colours,
                      markers=list('oXs^DvP<>ph*')[:len(colours)], dashes=False, ax=ax)
@@ -125,11 +125,11 @@ def bd_rate_forest(
     lines = lines.astype({c: float for c in ('bd_rate_percent', 'low_percent', 'high_percent')})
     tests, order = list(dict.fromkeys(lines.test)), list(lines.groupby('anchor').bd_rate_percent.mean().sort_values().index)
     shades, names = sns.dark_palette(sns.color_palette('colorblind')[0], len(tests) + 1)[1:], list(dict.fromkeys(lines.data))
-    size = 2.2 + 3.4 * len(names), 1.3 + len(order) * max(0.3, 0.2 * len(tests))
+    size = 2.6 + 3.5 * len(names), 1.3 + len(order) * max(0.3, 0.2 * len(tests))
     fig, axes = plt.subplots(1, len(names), figsize=size, squeeze=False, sharex=True, sharey=True)
     for ax, name in zip(axes[0], names):
         _forest_panel(ax, lines[lines.data == name], order, tests, dict(zip(tests, shades if len(tests) > 1 else shades[-1:])))
-        ax.set_title(name, loc='left', size='medium')
+        ax.set_title(name, weight='normal')
     low, high = axes[0, 0].get_xlim()
     axes[0, 0].set_xlim(low, high + 0.15 * (high - low))  # room for the last number
     note = f"BD-rate by {METRIC_LABELS[metric].split(',')[0]} [%], negative: fewer bits at the same quality; bars: 95 % over pictures"
