@@ -68,6 +68,7 @@ def _draw_published(ax, published, metric):
         drawn += points
     return drawn
 
+@house_style()
 def rate_distortion(
     rows: list,                             # of EvaluationRow, of one or several runs on the same pictures
     metrics: tuple = ('psnr_db', 'ms_ssim_db'),  # panels: keys of `METRIC_LABELS`; one without any number is left out
@@ -80,8 +81,7 @@ def rate_distortion(
     require(metrics, 'no picture of these rows has any of the asked-for metrics; choose psnr_db')
     ours, colours, pictures = curves[curves.coding_steps.notna()], curve_colours(curves), len({r.image for r in rows})
     limit = 1.15 * (ours if len(ours) else curves).bpp.max()
-    with sns.axes_style('whitegrid'):
-        fig, axes = plt.subplots(1, len(metrics), figsize=(4.6 * len(metrics) + 2, 4.8), squeeze=False, layout='constrained')
+    fig, axes = plt.subplots(1, len(metrics), figsize=(4.6 * len(metrics) + 2.8, 4.8), squeeze=False)
     for ax, metric in zip(axes[0], metrics):
         sns.lineplot(curves, x='bpp', y=metric, hue='curve', style='curve', hue_order=list(colours), style_order=list(colours), palette=colours,
                      markers=list('oXs^DvP<>ph*')[:len(colours)], dashes=False, ax=ax)
@@ -90,7 +90,7 @@ def rate_distortion(
         ax.set(xlim=(0, limit), ylim=(min(seen) - margin, max(seen) + margin), xlabel='rate of the files [bit per pixel]', ylabel=METRIC_LABELS[metric])
         ax.get_legend().remove()
     handles = {name: h for ax in axes[0] for h, name in zip(*ax.get_legend_handles_labels())}
-    fig.legend(handles.values(), handles, frameon=False, loc='outside right center', handlelength=3)
+    fig.legend(handles.values(), handles, loc='outside right center', handlelength=3)
     fig.suptitle(f'mean over {pictures} picture' + 's' * (pictures > 1), x=0.01, ha='left', size='medium')
     if source: fig.supxlabel(source, x=0.01, ha='left', size='small', color='0.3')
     sns.despine(fig); plt.close(fig)
@@ -115,6 +115,7 @@ def _forest_panel(ax, found, order, tests, colours):
     for i in range(0, len(order), 2): ax.axhspan(i - 0.5, i + 0.5, color='0.96', zorder=0)
 
 # %% ../nbs/core/70_plots.ipynb #cc65d263
+@house_style()
 def bd_rate_forest(
     found: dict,              # data set -> list from `diffhyper.evaluate.bd_rates`
     metric: str = 'psnr_db',  # or 'ms_ssim_db'
@@ -127,22 +128,22 @@ def bd_rate_forest(
     lines = lines.astype({c: float for c in ('bd_rate_percent', 'low_percent', 'high_percent')})
     tests, order = list(dict.fromkeys(lines.test)), list(lines.groupby('anchor').bd_rate_percent.mean().sort_values().index)
     shades, names = sns.dark_palette(sns.color_palette('colorblind')[0], len(tests) + 1)[1:], list(dict.fromkeys(lines.data))
-    with sns.axes_style('whitegrid'):
-        size = 2.2 + 3.4 * len(names), 1.3 + len(order) * max(0.3, 0.2 * len(tests))
-        fig, axes = plt.subplots(1, len(names), figsize=size, squeeze=False, sharex=True, sharey=True, layout='constrained')
+    size = 2.6 + 3.5 * len(names), 1.3 + len(order) * max(0.3, 0.2 * len(tests))
+    fig, axes = plt.subplots(1, len(names), figsize=size, squeeze=False, sharex=True, sharey=True)
     for ax, name in zip(axes[0], names):
         _forest_panel(ax, lines[lines.data == name], order, tests, dict(zip(tests, shades if len(tests) > 1 else shades[-1:])))
-        ax.set_title(name, loc='left', size='medium')
+        ax.set_title(name, weight='normal')
     low, high = axes[0, 0].get_xlim()
     axes[0, 0].set_xlim(low, high + 0.15 * (high - low))  # room for the last number
     note = f"BD-rate by {METRIC_LABELS[metric].split(',')[0]} [%], negative: fewer bits at the same quality; bars: 95 % over pictures"
     fig.supxlabel('\n'.join(fill(text, int(14 * size[0])) for text in (note, source) if text), size='small')
-    if len(tests) > 1: fig.legend(*axes[0, 0].get_legend_handles_labels(), frameon=False, fontsize='small', loc='outside upper left', ncols=len(tests))
+    if len(tests) > 1: fig.legend(*axes[0, 0].get_legend_handles_labels(), fontsize='small', loc='outside upper left', ncols=len(tests))
     else: fig.suptitle(f'{tests[0]} against', x=0.01, ha='left', size='medium')
     sns.despine(fig, left=True); plt.close(fig)
     return fig
 
 # %% ../nbs/core/70_plots.ipynb #f020b167
+@house_style()
 def gain_per_picture(
     rows: list,                     # of EvaluationRow, of one run
     metric: str = 'psnr_gain_db',   # or 'ms_ssim_gain_db'
@@ -151,17 +152,17 @@ def gain_per_picture(
     gains = pd.DataFrame(gains_of(rows))
     require(len(gains), 'no anchor was given the bytes of ours in these rows; evaluate with anchors')
     names, anchors = list(dict.fromkeys(gains.image)), list(dict.fromkeys(gains.anchor))
-    with sns.axes_style('whitegrid'):
-        fig, ax = plt.subplots(figsize=(max(4.5, 1.5 + 0.75 * len(names)), 4), layout='constrained')
+    fig, ax = plt.subplots(figsize=(max(4.5, 1.5 + 0.75 * len(names)), 4))
     sns.stripplot(gains, x='image', y=metric, hue='anchor', hue_order=anchors, palette=[ANCHOR_COLOURS[a] for a in anchors], dodge=True, jitter=False, size=5, alpha=0.8, ax=ax)
     ax.axhline(0, color='black', linewidth=1)
     ax.set(xlabel=None, ylabel=f"gain at the same bytes [dB {'PSNR' if metric == 'psnr_gain_db' else 'MS-SSIM'}]")
     if len(names) > 4: ax.set_xticks(range(len(names)), names, rotation=40, ha='right', rotation_mode='anchor')
-    ax.legend(title='over', frameon=False, loc='upper left', bbox_to_anchor=(1, 1))
+    ax.legend(title='over', loc='upper left', bbox_to_anchor=(1, 1))
     sns.despine(fig); plt.close(fig)
     return fig
 
 # %% ../nbs/core/70_plots.ipynb #f020b167-1
+@house_style()
 def training_curves(
     record,                 # path of a CSV file, or a DataFrame
     x: str = 'step',        # column to count along
@@ -176,8 +177,7 @@ def training_curves(
     require(columns, f'the record has no numeric column besides {x!r}')
     wide, colour = min(3, len(columns)), sns.color_palette('colorblind')[0]
     high = math.ceil(len(columns) / wide)
-    with sns.axes_style('whitegrid'):
-        fig, axes = plt.subplots(high, wide, figsize=(4 * wide, 2.6 * high), squeeze=False, sharex=True, layout='constrained')
+    fig, axes = plt.subplots(high, wide, figsize=(4 * wide, 2.6 * high), squeeze=False, sharex=True)
     for ax, name in zip(axes.flat, columns):
         known = record[[x, name]].dropna()
         often = len(known) > len(record) / 2
