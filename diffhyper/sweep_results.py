@@ -17,6 +17,7 @@ import pandas as pd
 import seaborn as sns
 from IPython.display import Markdown
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from .anchors import ANCHOR_CODERS
 from .config import DiffhyperError, require
@@ -61,7 +62,7 @@ def sweep_table(
     table, last = pd.DataFrame(lines), ["minutes", "problem"]
     if anchor: table[f"BD-rate against {anchor} [%]"] = table.run.map(bd_against(runs, anchor))
     table = table.dropna(axis="columns", how="all")
-    return table[[c for c in table if c not in last] + [c for c in last if c in table]]
+    return table[[c for c in table if c not in last] + [c for c in last if c in table and table[c].astype(bool).any()]]
 
 # %% ../nbs/core/82_sweep_results.ipynb #f020b167-2
 def evaluated(
@@ -114,19 +115,25 @@ def _draw_trainings(ax, runs, looks):
         found = pd.read_csv(validation if validation.exists() else r.folder / "curve.csv")
         ax.plot(found.step, found.loss if validation.exists() else found.loss.rolling(20, min_periods=1).mean(), label=r.name, markersize=4, linewidth=1.3, **(looks[r.name] if validation.exists() else looks[r.name] | dict(marker="")))
     ax.set(xlabel="step", ylabel="validation loss", yscale="log")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for axis in (ax.yaxis.set_major_formatter, ax.yaxis.set_minor_formatter): axis(FuncFormatter(lambda v, _: f"{v:g}"))
+    ax.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
     ax.set_title("trainings", loc="left", size="medium")
 
 
 def _draw_evaluations(ax, stage, files, looks):
-    for name, settings in curves_of(rows_by_run(files)).items():
-        ours, points = name in files, [(s["bpp"], s["psnr_db"]) for s in settings]
+    curves = curves_of(rows_by_run(files))
+    limit = 1.3 * max(s["bpp"] for name in files for s in curves[name])
+    for name, settings in curves.items():
+        ours, points = name in files, [(s["bpp"], s["psnr_db"]) for s in settings if name in files or s["bpp"] <= limit]
+        if not points: continue
         style = looks[name.partition("/")[2]] if ours else dict(color="0.6", linestyle="-", marker="")
         ax.plot(*zip(*points), label=name.partition("/")[2] if ours else name, markersize=5, linewidth=1.3, zorder=2 if ours else 1, **style)
         if not ours: ax.annotate(name, points[-1], (3, 0), textcoords="offset points", size="x-small", color="0.4", va="center")
     ax.set(xlabel="rate of the files [bit per pixel]", ylabel="PSNR, RGB [dB]")
     ax.set_title(stage, loc="left", size="medium")
 
-
+# %% ../nbs/core/82_sweep_results.ipynb #f020b167-4
 def sweep_figure(
     runs: list[Run],  # from `diffhyper.sweep.read_plan`
 ) -> Figure:
@@ -144,7 +151,7 @@ def sweep_figure(
     sns.despine(fig); plt.close(fig)
     return fig
 
-# %% ../nbs/core/82_sweep_results.ipynb #f020b167-4
+# %% ../nbs/core/82_sweep_results.ipynb #f020b167-5
 def table_text(
     table: pd.DataFrame,  # from `sweep_table`
 ) -> str:  # Markdown
@@ -167,7 +174,7 @@ def write_results(
     with replacing(root / "results.png") as temporary: figure.savefig(temporary, dpi=120, format="png")
     return table
 
-# %% ../nbs/core/82_sweep_results.ipynb #f020b167-5
+# %% ../nbs/core/82_sweep_results.ipynb #f020b167-6
 class SweepView(View):
     "A watcher for `diffhyper.sweep.sweep`: table and figure, as files whenever a run changes its state, and on display if there is one."
     paces = dict(progress=0.0, table=0.0, figure=5.0)
@@ -184,6 +191,7 @@ class SweepView(View):
 
     def __call__(self):
         states = [state_of(r, self.runs).state for r in self.runs]
+        if self.first is None: self.first = (states.count("done"), self.began)
         if states != self.states: write_results(self.runs, self.root, self.anchor)
         self.states = states
         if self.shown: super().__call__(states)
