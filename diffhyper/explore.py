@@ -55,7 +55,7 @@ class PictureFile:
 
 def check_file_size(
     name: str,       # of a file
-    num_bytes: int,
+    num_bytes: int,  # its size
 ):
     "Raise `DiffhyperError` above `MAX_FILE_BYTES`."
     require(num_bytes <= MAX_FILE_BYTES, f'{name} has {num_bytes / 1e6:.0f} MB, more than {MAX_FILE_BYTES / 1e6:.0f} MB; use a smaller file')
@@ -81,11 +81,13 @@ def png_of(
 @dataclass(frozen=True, eq=False)
 class Pane:
     "A picture and its label."
-    label: str
+    label: str          # above it
     pixels: np.ndarray  # (H, W, 3) uint8
 
     @cached_property
-    def png(self) -> bytes: return png_of(self.pixels)
+    def png(self) -> bytes:
+        "The picture as a PNG."
+        return png_of(self.pixels)
 
 @dataclass(frozen=True, eq=False)
 class Photo:
@@ -98,14 +100,14 @@ class Photo:
 # %% ../nbs/core/82_explore.ipynb #f020b167-3
 def reduced(
     image: Image.Image,               # mode RGB
-    max_pixels: int = EXPLORED_PIXELS,
+    max_pixels: int = EXPLORED_PIXELS,  # width times height
 ) -> Image.Image:                     # the same picture where it is small enough
     "A picture of at most so many pixels, in the same shape."
     factor = math.sqrt(max_pixels / (image.width * image.height))
     return image if factor >= 1 else image.resize([max(1, int(s * factor)) for s in image.size], Image.Resampling.LANCZOS, reducing_gap=3)
 
 def read_photo(
-    file: PictureFile,
+    file: PictureFile,  # of one picture
 ) -> Photo:
     "The picture in a file; raises `DiffhyperError` if there is none or if it is too large."
     picture = open_picture(io.BytesIO(file.data), file.name, MAX_FILE_PIXELS)
@@ -136,15 +138,24 @@ class State:
         require(set(self.panels) <= set(PANELS), f'panels are {self.panels}; choose from {", ".join(PANELS)}')
 
     @property
-    def all_chunks(self) -> int: return chunk_count(self.coding_steps)
+    def all_chunks(self) -> int:
+        "Chunks of the whole file."
+        return chunk_count(self.coding_steps)
 
     @property
-    def arrived(self) -> int: return self.chunks or self.all_chunks
+    def arrived(self) -> int:
+        "Chunks that have arrived."
+        return self.chunks or self.all_chunks
 
     @property
-    def whole(self) -> bool: return self.arrived == self.all_chunks
+    def whole(self) -> bool:
+        "Whether all chunks have arrived."
+        return self.arrived == self.all_chunks
 
-def chunk_count(coding_steps: int) -> int:
+# %% ../nbs/core/82_explore.ipynb #chunk-count
+def chunk_count(
+    coding_steps: int,  # 0, 1, 2, 4 or 8
+) -> int:
     "Chunks of a file: z, and one for every step; at 0 coding steps all of y is one."
     return 1 + max(coding_steps, 1)
 
@@ -173,7 +184,7 @@ class Compressed:
 
 def compress_photo(
     model: DiffusionHyperprior,  # updated, in eval mode
-    photo: Photo,
+    photo: Photo,                # the picture
     quality: float,              # 0 to 1
     coding_steps: int,           # 0, 1, 2, 4 or 8
 ) -> Compressed:
@@ -193,7 +204,7 @@ class Decoded:
 
 def decode_photo(
     model: DiffusionHyperprior,  # the one that compressed
-    file: Compressed,
+    file: Compressed,            # all of it
     chunks: int,                 # that have arrived
     restore: bool,               # denoise the latent before synthesis, where all has arrived
     sampling_steps: int,         # DDIM steps of what has not arrived; 0: its posterior mean
@@ -248,7 +259,7 @@ def numbers_of(
     return Numbers(coder, num_bytes, bpp(num_bytes, *size), psnr_db(x, x_hat).item(), ms_ssim(x, x_hat).item(), compression_ratio(num_bytes, *size), encode_sec, decode_sec)
 
 def encode_anchor(
-    photo: Photo,
+    photo: Photo,        # the picture
     name: str,           # of one of `EXPLORED_ANCHORS`
     quality: int,        # on its own scale
 ) -> tuple[bytes, float]:  # file, seconds
@@ -259,7 +270,7 @@ def encode_anchor(
 # %% ../nbs/core/82_explore.ipynb #f020b167-9
 def bit_map(
     model: DiffusionHyperprior,  # updated, in eval mode
-    photo: Photo,
+    photo: Photo,                # the picture
     quality: float,              # 0 to 1
     coding_steps: int,           # 0, 1, 2, 4 or 8
 ) -> np.ndarray:                 # (1 + steps, h, w): bits of z, of step 1 ..., in every block of 16 by 16 pixels
@@ -269,7 +280,7 @@ def bit_map(
     return torch.cat([z[None], maps.by_step(maps.y).sum(1)]).numpy()
 
 def covering(
-    photo: Photo,
+    photo: Photo,  # the picture
 ) -> tuple:  # (slice, slice), rows and columns
     "The blocks of a latent that lie on the picture and not on its padding."
     return tuple(slice(-(-s // 16)) for s in photo.image.size[::-1])
@@ -303,7 +314,7 @@ def gaussians_of(
 @torch.no_grad()
 def latent_of(
     model: DiffusionHyperprior,  # updated, in eval mode
-    photo: Photo,
+    photo: Photo,                # the picture
     quality: float,              # 0 to 1
     coding_steps: int,           # 0, 1, 2, 4 or 8
 ) -> Latent:
@@ -325,7 +336,7 @@ def latent_of(
 FRAME_STEPS, MAX_FRAMES, FRAME_SIDE = 10, 21, 400  # sampling steps where the state has none; most frames; pixels of a frame's longer side
 
 def frame_pane(
-    model: DiffusionHyperprior,
+    model: DiffusionHyperprior,  # the one that compressed
     y: torch.Tensor,  # (1, M, h, w)
     prior,            # Hyperprior
     size: tuple,      # width and height of the picture
@@ -339,7 +350,7 @@ def frame_pane(
 @torch.no_grad()
 def process_frames(
     model: DiffusionHyperprior,  # the one that compressed
-    file: Compressed,
+    file: Compressed,            # all of it
     chunks: int,                 # that have arrived
     sampling_steps: int,         # reverse steps
     seed: int,                   # of the noise
@@ -357,21 +368,23 @@ def process_frames(
 @dataclass(frozen=True, eq=False)
 class View:
     "What the explorer shows of a state, as far as it is ready."
-    state: State
-    photo: Photo
+    state: State                  # that is shown
+    photo: Photo                  # its picture
     file: Compressed              # all of it, also where only a part has arrived
     num_bytes: int                # that have arrived
-    original: Pane
-    decoded: Pane
-    difference: Pane
+    original: Pane                # the picture
+    decoded: Pane                 # what was made of the bytes that have arrived
+    difference: Pane              # from `difference`
     numbers: tuple = ()           # of `Numbers`, ours first
     bit_map: np.ndarray | None = None  # (1 + steps, h, w) bits of every chunk in every block
-    latent: Latent | None = None
+    latent: Latent | None = None  # from `latent_of`; None: not ready, or not wanted
     frames: tuple = ()            # of (noisy Pane, clean Pane)
     figures: dict = field(default_factory=dict)  # panel -> PNG
 
     @property
-    def panes(self) -> tuple: return self.original, self.decoded, self.difference
+    def panes(self) -> tuple:
+        "The three pictures, in the order in which they are shown."
+        return self.original, self.decoded, self.difference
 
 @dataclass(frozen=True, eq=False)
 class Stage:
@@ -385,8 +398,8 @@ _PALETTE = sns.color_palette('colorblind')
 _OF_HYPERPRIOR, _OF_WALK, _OF_BITS = _PALETTE[1], _PALETTE[0], _PALETTE[3]
 
 def figure_png(
-    fig: Figure,
-    dpi: int = 130,
+    fig: Figure,     # to be saved
+    dpi: int = 130,  # pixels per inch
 ) -> bytes:
     "A figure as PNG."
     fig.savefig(png := io.BytesIO(), format='png', dpi=dpi)
@@ -398,7 +411,7 @@ def _quiet_axes(ax):
     sns.despine(ax=ax)
 
 def bits_figure(
-    photo: Photo,
+    photo: Photo,       # the picture
     bits: np.ndarray,   # (1 + steps, h, w), from `bit_map`
     contents: Contents, # of the whole file
     arrived: int,       # chunks
@@ -428,7 +441,7 @@ def _histogram(ax, values, bins, **style): ax.hist(values, bins, histtype='step'
 def _symmetric(values, share=0.999): return np.linspace(-1, 1, 122) * max(np.quantile(np.abs(values), share), 1)
 
 def latent_figure(
-    latent: Latent,
+    latent: Latent,     # from `latent_of`
     coding_steps: int,  # of the walk
 ) -> Figure:
     "Histograms of y, means, scales, and the whitened latent against N(0, 1)."
@@ -463,7 +476,7 @@ _COLUMNS = (('', '', lambda n: html.escape(n.coder)), ('bytes', '', lambda n: f'
             ('encode', 's', lambda n: f'{n.encode_sec:.2f}' if n.encode_sec >= 0.1 else f'{n.encode_sec:.3f}'), ('decode', 's', lambda n: f'{n.decode_sec:.2f}' if n.decode_sec >= 0.1 else f'{n.decode_sec:.3f}'))
 
 def what_is_counted(
-    view: View,
+    view: View,  # as far as it is ready
 ) -> str:
     "Which bytes the numbers are about."
     state, whole = view.state, len(view.file.data)
@@ -472,7 +485,7 @@ def what_is_counted(
     return f'Arrived: {arrival(state.arrived, state.coding_steps)}, {view.num_bytes:,} of {whole:,} bytes ({view.num_bytes / whole:.0%}). What is missing is filled in {made}; rate and compression count what has arrived, encode seconds the whole file.'
 
 def numbers_html(
-    view: View,
+    view: View,  # as far as it is ready
 ) -> str:
     "The numbers as a table; rows of coders that are still searched for are left open."
     head = ''.join(f'<th scope="col">{name}' + f' <small>{unit}</small>' * bool(unit) + '</th>' for name, unit, _ in _COLUMNS)
@@ -548,7 +561,7 @@ def _with_frames(self: Renderer, view: View, share: float) -> Iterator[Stage]:
     return replace(view, frames=self._frames[key])
 
 def process_start(
-    state: State,
+    state: State,  # that is shown
 ) -> int:  # chunks
     "What the reverse process is given: what has arrived, or z alone where all has."
     return 1 if state.whole else state.arrived
@@ -557,7 +570,10 @@ def process_start(
 _NAMES = dict(bits='where the bits went', latent='the latent')
 
 @patch
-def stages(self: Renderer, state: State) -> Iterator[Stage]:
+def stages(
+    self: Renderer,
+    state: State,  # to be shown
+) -> Iterator[Stage]:
     "All that a state shows, the first picture first. Raises `DiffhyperError` for a picture that cannot be read."
     total, done = 3 + len(EXPLORED_ANCHORS) + 2 * len(state.panels), iter(range(99))
     stage = lambda what, view=None: Stage(what, next(done) / total, view)
@@ -577,7 +593,10 @@ def stages(self: Renderer, state: State) -> Iterator[Stage]:
     yield Stage('ready', 1.0, view)
 
 @patch
-def render(self: Renderer, state: State) -> View:
+def render(
+    self: Renderer,
+    state: State,  # to be shown
+) -> View:
     "All that a state shows. Raises `DiffhyperError` for a picture that cannot be read."
     *_, last = self.stages(state)
     return last.view
