@@ -92,7 +92,7 @@ def check_model(
 
 
 def model_strings(
-    contents: Contents,
+    contents: Contents,  # of a file or of its beginning
 ) -> list[bytes]:  # head, z, step 1, ..., as far as they have arrived
     "The strings of one picture as the model's `decode_latent` takes them."
     header = contents.header

@@ -325,7 +325,9 @@ def place_dict(
     return {name: path for name, _, path in pairs}
 
 # %% ../nbs/core/00_config.ipynb #7157c1ca
-def is_numbers(value) -> bool:
+def is_numbers(
+    value: str,  # a default, or what a user gave
+) -> bool:
     "Whether a string is comma-separated numbers."
     try: return all(math.isfinite(float(v)) for v in value.split(","))
     except ValueError: return False

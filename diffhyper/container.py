@@ -269,7 +269,7 @@ def describe(
 
 # %% ../nbs/core/43_container.ipynb #f020b167-1
 def header_fields(
-    header: Header,
+    header: Header,  # of a file
 ) -> list[tuple[str, bytes, str]]:  # name, bytes, meaning; in the order of the file
     "The fields of a header."
     h, raw = header, header.to_bytes()

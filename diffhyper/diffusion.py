@@ -139,8 +139,8 @@ def preview_mean(
 
 # %% ../nbs/core/38_diffusion.ipynb #7fbf05f0
 def reverse_process(
-    denoiser: Denoiser,
-    prior: Hyperprior,
+    denoiser: Denoiser,  # in eval mode
+    prior: Hyperprior,  # that z_hat sets up
     y_hat: Tensor | None = None,  # (B, M, h, w) as far as decoded; None: only z has arrived
     arrived: Tensor | None = None,  # (M, h, w) or (B, M, h, w), 1 where y_hat is known
     sampling_steps: int = 10,  # reverse steps, 1 to num_train_timesteps

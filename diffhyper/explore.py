@@ -56,7 +56,7 @@ class PictureFile:
 # %% ../nbs/core/82_explore.ipynb #f020b167-2
 def check_file_size(
     name: str,       # of a file
-    num_bytes: int,
+    num_bytes: int,  # its size
 ):
     "Raise `DiffhyperError` above `MAX_FILE_BYTES`."
     require(num_bytes <= MAX_FILE_BYTES, f'{name} has {num_bytes / 1e6:.0f} MB, more than {MAX_FILE_BYTES / 1e6:.0f} MB; use a smaller file')
@@ -80,17 +80,19 @@ def png_of(
     Image.fromarray(pixels).save(png := io.BytesIO(), 'PNG', compress_level=1)
     return png.getvalue()
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-5
+# %% ../nbs/core/82_explore.ipynb #chunk-count
 @dataclass(frozen=True, eq=False)
 class Pane:
     "A picture and its label."
-    label: str
+    label: str          # above it
     pixels: np.ndarray  # (H, W, 3) uint8
 
     @cached_property
-    def png(self) -> bytes: return png_of(self.pixels)
+    def png(self) -> bytes:
+        "The picture as a PNG."
+        return png_of(self.pixels)
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-6
+# %% ../nbs/core/82_explore.ipynb #f020b167-5
 @dataclass(frozen=True, eq=False)
 class Photo:
     "A picture as it is explored."
@@ -99,18 +101,18 @@ class Photo:
     note: str           # what was changed on the way; '' for nothing
     pane: Pane          # the picture as a pane
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-7
+# %% ../nbs/core/82_explore.ipynb #f020b167-6
 def reduced(
     image: Image.Image,               # mode RGB
-    max_pixels: int = EXPLORED_PIXELS,
+    max_pixels: int = EXPLORED_PIXELS,  # width times height
 ) -> Image.Image:                     # the same picture where it is small enough
     "A picture of at most so many pixels, in the same shape."
     factor = math.sqrt(max_pixels / (image.width * image.height))
     return image if factor >= 1 else image.resize([max(1, int(s * factor)) for s in image.size], Image.Resampling.LANCZOS, reducing_gap=3)
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-8
+# %% ../nbs/core/82_explore.ipynb #f020b167-7
 def read_photo(
-    file: PictureFile,
+    file: PictureFile,  # of one picture
 ) -> Photo:
     "The picture in a file; raises `DiffhyperError` if there is none or if it is too large."
     picture = open_picture(io.BytesIO(file.data), file.name, MAX_FILE_PIXELS)
@@ -119,10 +121,10 @@ def read_photo(
     notes = [f'reduced from {width}\N{MULTIPLICATION SIGN}{height} to {image.width}\N{MULTIPLICATION SIGN}{image.height} pixels'] * (image is not picture.rgb) + ['its transparency is left out'] * bool(picture.alpha)
     return Photo(file.name, image, ', '.join(notes), Pane('original', np.asarray(image)))
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-9
+# %% ../nbs/core/82_explore.ipynb #f020b167-8
 PANELS, MAX_SAMPLING_STEPS = ('bits', 'latent', 'process'), 50
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-10
+# %% ../nbs/core/82_explore.ipynb #f020b167-9
 @dataclass(frozen=True)
 class State:
     "All that a view depends on."
@@ -142,16 +144,24 @@ class State:
         require(set(self.panels) <= set(PANELS), f'panels are {self.panels}; choose from {", ".join(PANELS)}')
 
     @property
-    def all_chunks(self) -> int: return chunk_count(self.coding_steps)
+    def all_chunks(self) -> int:
+        "Chunks of the whole file."
+        return chunk_count(self.coding_steps)
 
     @property
-    def arrived(self) -> int: return self.chunks or self.all_chunks
+    def arrived(self) -> int:
+        "Chunks that have arrived."
+        return self.chunks or self.all_chunks
 
     @property
-    def whole(self) -> bool: return self.arrived == self.all_chunks
+    def whole(self) -> bool:
+        "Whether all chunks have arrived."
+        return self.arrived == self.all_chunks
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-11
-def chunk_count(coding_steps: int) -> int:
+# %% ../nbs/core/82_explore.ipynb #f020b167-10
+def chunk_count(
+    coding_steps: int,  # 0, 1, 2, 4 or 8
+) -> int:
     "Chunks of a file: z, and one for every step; at 0 coding steps all of y is one."
     return 1 + max(coding_steps, 1)
 
@@ -163,7 +173,7 @@ def arrival(
     steps = max(coding_steps, 1)
     return 'z alone' if arrived == 1 else 'all' if arrived > steps else f'z and {arrived - 1} of {steps}'
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-12
+# %% ../nbs/core/82_explore.ipynb #f020b167-11
 @dataclass(frozen=True, eq=False)
 class Compressed:
     "A file and how long it took."
@@ -178,10 +188,10 @@ class Compressed:
         "The file as far as it has arrived."
         return self.data[:len(self.contents.header.to_bytes()) + sum(c.size for c in self.contents.chunks[:chunks])]
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-13
+# %% ../nbs/core/82_explore.ipynb #f020b167-12
 def compress_photo(
     model: DiffusionHyperprior,  # updated, in eval mode
-    photo: Photo,
+    photo: Photo,                # the picture
     quality: float,              # 0 to 1
     coding_steps: int,           # 0, 1, 2, 4 or 8
 ) -> Compressed:
@@ -191,7 +201,7 @@ def compress_photo(
     seconds = time.perf_counter() - start
     return Compressed(data, unpack(data), seconds)
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-14
+# %% ../nbs/core/82_explore.ipynb #f020b167-13
 @dataclass(frozen=True, eq=False)
 class Decoded:
     "The picture from a file or its beginning."
@@ -199,10 +209,10 @@ class Decoded:
     num_bytes: int      # that it was made from
     decode_sec: float   # seconds
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-15
+# %% ../nbs/core/82_explore.ipynb #f020b167-14
 def decode_photo(
     model: DiffusionHyperprior,  # the one that compressed
-    file: Compressed,
+    file: Compressed,            # all of it
     chunks: int,                 # that have arrived
     restore: bool,               # denoise the latent before synthesis, where all has arrived
     sampling_steps: int,         # DDIM steps of what has not arrived; 0: its posterior mean
@@ -217,7 +227,7 @@ def decode_photo(
     else: x = decode(model, contents, restore)
     return Decoded(to_image(x), len(data), time.perf_counter() - start)
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-16
+# %% ../nbs/core/82_explore.ipynb #f020b167-15
 def difference(
     original: Image.Image,  # mode RGB
     decoded: Image.Image,   # mode RGB, of the same size
@@ -228,11 +238,11 @@ def difference(
     factor = 2 ** int(np.clip(np.log2(127 / max(usual, 1)), 0, 6))
     return Pane(f'difference, amplified \N{MULTIPLICATION SIGN}{factor}', (128 + factor * d).clip(0, 255).astype(np.uint8))
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-17
+# %% ../nbs/core/82_explore.ipynb #f020b167-16
 EXPLORED_ANCHORS = ('jpeg', 'webp')
 CODER_NAMES = dict(jpeg='JPEG', webp='WebP')
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-18
+# %% ../nbs/core/82_explore.ipynb #f020b167-17
 @dataclass(frozen=True)
 class Numbers:
     "What one coder makes of the picture."
@@ -245,7 +255,7 @@ class Numbers:
     encode_sec: float         # seconds, of the whole file
     decode_sec: float         # seconds
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-19
+# %% ../nbs/core/82_explore.ipynb #f020b167-18
 def numbers_of(
     coder: str,            # name
     photo: Photo,          # the original
@@ -258,9 +268,9 @@ def numbers_of(
     x, x_hat, size = to_tensor(photo.image), to_tensor(decoded), photo.image.size
     return Numbers(coder, num_bytes, bpp(num_bytes, *size), psnr_db(x, x_hat).item(), ms_ssim(x, x_hat).item(), compression_ratio(num_bytes, *size), encode_sec, decode_sec)
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-20
+# %% ../nbs/core/82_explore.ipynb #f020b167-19
 def encode_anchor(
-    photo: Photo,
+    photo: Photo,        # the picture
     name: str,           # of one of `EXPLORED_ANCHORS`
     quality: int,        # on its own scale
 ) -> tuple[bytes, float]:  # file, seconds
@@ -268,10 +278,10 @@ def encode_anchor(
     start = time.perf_counter()
     return anchor_coders(name)[name].encode(photo.image, quality), time.perf_counter() - start
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-21
+# %% ../nbs/core/82_explore.ipynb #f020b167-20
 def bit_map(
     model: DiffusionHyperprior,  # updated, in eval mode
-    photo: Photo,
+    photo: Photo,                # the picture
     quality: float,              # 0 to 1
     coding_steps: int,           # 0, 1, 2, 4 or 8
 ) -> np.ndarray:                 # (1 + steps, h, w): bits of z, of step 1 ..., in every block of 16 by 16 pixels
@@ -280,14 +290,14 @@ def bit_map(
     z = maps.z.sum(0).repeat_interleave(4, 0).repeat_interleave(4, 1) / 16
     return torch.cat([z[None], maps.by_step(maps.y).sum(1)]).numpy()
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-22
+# %% ../nbs/core/82_explore.ipynb #f020b167-21
 def covering(
-    photo: Photo,
+    photo: Photo,  # the picture
 ) -> tuple:  # (slice, slice), rows and columns
     "The blocks of a latent that lie on the picture and not on its padding."
     return tuple(slice(-(-s // 16)) for s in photo.image.size[::-1])
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-23
+# %% ../nbs/core/82_explore.ipynb #f020b167-22
 @dataclass(frozen=True, eq=False)
 class Gaussians:
     "What is expected of every element of y, and what came; only elements on the picture."
@@ -296,7 +306,7 @@ class Gaussians:
     coded: np.ndarray     # bool, whether the scale is above the coder's floor
     whitened: np.ndarray  # (y - mean) / scale where coded
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-24
+# %% ../nbs/core/82_explore.ipynb #f020b167-23
 @dataclass(frozen=True, eq=False)
 class Latent:
     "The latent of a picture under two expectations."
@@ -304,7 +314,7 @@ class Latent:
     hyperprior: Gaussians  # of z alone
     walked: Gaussians      # as each element was coded
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-25
+# %% ../nbs/core/82_explore.ipynb #f020b167-24
 def gaussians_of(
     y: np.ndarray,      # latent
     mean: np.ndarray,   # of the same shape
@@ -314,11 +324,11 @@ def gaussians_of(
     coded = scale_index(torch.from_numpy(scale)).numpy() > 0
     return Gaussians(mean, scale, coded, ((y - mean) / scale)[coded])
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-26
+# %% ../nbs/core/82_explore.ipynb #f020b167-25
 @torch.no_grad()
 def latent_of(
     model: DiffusionHyperprior,  # updated, in eval mode
-    photo: Photo,
+    photo: Photo,                # the picture
     quality: float,              # 0 to 1
     coding_steps: int,           # 0, 1, 2, 4 or 8
 ) -> Latent:
@@ -336,11 +346,11 @@ def latent_of(
     y, means, scales, *hyperprior = (v[0, :, rows, columns].cpu().numpy() for v in (y, means, scales, *prior()[:2]))
     return Latent(y, gaussians_of(y, *hyperprior), gaussians_of(y, means, scales))
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-27
+# %% ../nbs/core/82_explore.ipynb #f020b167-26
 FRAME_STEPS, MAX_FRAMES, FRAME_SIDE = 10, 21, 400  # sampling steps where the state has none; most frames; pixels of a frame's longer side
 
 def frame_pane(
-    model: DiffusionHyperprior,
+    model: DiffusionHyperprior,  # the one that compressed
     y: torch.Tensor,  # (1, M, h, w)
     prior,            # Hyperprior
     size: tuple,      # width and height of the picture
@@ -351,11 +361,11 @@ def frame_pane(
     image.thumbnail((FRAME_SIDE, FRAME_SIDE))
     return Pane(label, np.asarray(image))
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-28
+# %% ../nbs/core/82_explore.ipynb #f020b167-27
 @torch.no_grad()
 def process_frames(
     model: DiffusionHyperprior,  # the one that compressed
-    file: Compressed,
+    file: Compressed,            # all of it
     chunks: int,                 # that have arrived
     sampling_steps: int,         # reverse steps
     seed: int,                   # of the noise
@@ -369,27 +379,29 @@ def process_frames(
         label = f't = {t} of {N}' + (', noise' if t == N else ', the sample' if t == 0 else '')
         yield (frame_pane(model, y_t, prior, size, label), frame_pane(model, y_0, prior, size, 'clean estimate from it')) if shown else None
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-29
+# %% ../nbs/core/82_explore.ipynb #f020b167-28
 @dataclass(frozen=True, eq=False)
 class View:
     "What the explorer shows of a state, as far as it is ready."
-    state: State
-    photo: Photo
+    state: State                  # that is shown
+    photo: Photo                  # its picture
     file: Compressed              # all of it, also where only a part has arrived
     num_bytes: int                # that have arrived
-    original: Pane
-    decoded: Pane
-    difference: Pane
+    original: Pane                # the picture
+    decoded: Pane                 # what was made of the bytes that have arrived
+    difference: Pane              # from `difference`
     numbers: tuple = ()           # of `Numbers`, ours first
     bit_map: np.ndarray | None = None  # (1 + steps, h, w) bits of every chunk in every block
-    latent: Latent | None = None
+    latent: Latent | None = None  # from `latent_of`; None: not ready, or not wanted
     frames: tuple = ()            # of (noisy Pane, clean Pane)
     figures: dict = field(default_factory=dict)  # panel -> PNG
 
     @property
-    def panes(self) -> tuple: return self.original, self.decoded, self.difference
+    def panes(self) -> tuple:
+        "The three pictures, in the order in which they are shown."
+        return self.original, self.decoded, self.difference
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-30
+# %% ../nbs/core/82_explore.ipynb #f020b167-29
 @dataclass(frozen=True, eq=False)
 class Stage:
     "A moment of the work."
@@ -397,27 +409,27 @@ class Stage:
     share: float       # done so far, 0 to 1
     view: View | None  # as far as it is ready
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-31
+# %% ../nbs/core/82_explore.ipynb #f020b167-30
 _PALETTE = sns.color_palette('colorblind')
 _OF_HYPERPRIOR, _OF_WALK, _OF_BITS = _PALETTE[1], _PALETTE[0], _PALETTE[3]
 
 def figure_png(
-    fig: Figure,
-    dpi: int = 130,
+    fig: Figure,     # to be saved
+    dpi: int = 130,  # pixels per inch
 ) -> bytes:
     "A figure as PNG."
     fig.savefig(png := io.BytesIO(), format='png', dpi=dpi)
     return png.getvalue()
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-32
+# %% ../nbs/core/82_explore.ipynb #f020b167-31
 def _quiet_axes(ax):
     "Light grid, two spines."
     ax.grid(color='0.88', linewidth=0.7); ax.set_axisbelow(True); ax.tick_params(labelsize='small')
     sns.despine(ax=ax)
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-33
+# %% ../nbs/core/82_explore.ipynb #f020b167-32
 def bits_figure(
-    photo: Photo,
+    photo: Photo,       # the picture
     bits: np.ndarray,   # (1 + steps, h, w), from `bit_map`
     contents: Contents, # of the whole file
     arrived: int,       # chunks
@@ -441,14 +453,14 @@ def bits_figure(
     chunks.set_title('chunks of the file, in their order', loc='left', size='medium')
     return fig
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-34
+# %% ../nbs/core/82_explore.ipynb #f020b167-33
 def _histogram(ax, values, bins, **style): ax.hist(values, bins, histtype='step', linewidth=1.4, density=True, **style)
 
 def _symmetric(values, share=0.999): return np.linspace(-1, 1, 122) * max(np.quantile(np.abs(values), share), 1)
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-35
+# %% ../nbs/core/82_explore.ipynb #f020b167-34
 def latent_figure(
-    latent: Latent,
+    latent: Latent,     # from `latent_of`
     coding_steps: int,  # of the walk
 ) -> Figure:
     "Histograms of y, means, scales, and the whitened latent against N(0, 1)."
@@ -467,7 +479,7 @@ def latent_figure(
     _label_latent(fig, axes, kinds)
     return fig
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-36
+# %% ../nbs/core/82_explore.ipynb #f020b167-35
 def _label_latent(fig, axes, kinds):
     "Titles, units and the legend of `latent_figure`."
     titles = 'latent $y$', r'means $\mu$', r'scales $\sigma$', r'whitened, $(y-\mu)/\sigma$'
@@ -478,13 +490,13 @@ def _label_latent(fig, axes, kinds):
     free = ', '.join(f'{100 * (1 - g.coded.mean()):.0f} % {name}' for name, g, _ in kinds)
     fig.supxlabel(f'scale at its floor of {SCALES[0]:g}, where an element costs nothing and is left out on the right: {free}', size='small', color='0.3')
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-37
+# %% ../nbs/core/82_explore.ipynb #f020b167-36
 _COLUMNS = (('', '', lambda n: html.escape(n.coder)), ('bytes', '', lambda n: f'{n.num_bytes:,}'), ('rate', 'bit/pixel', lambda n: f'{n.bpp:.3f}'), ('PSNR', 'dB', lambda n: f'{n.psnr_db:.2f}'),
             ('MS-SSIM', '0 to 1', lambda n: '\N{EN DASH}' if math.isnan(n.ms_ssim) else f'{n.ms_ssim:.4f}'), ('compression', 'raw : file', lambda n: f'{n.compression_ratio:.1f} : 1'),
             ('encode', 's', lambda n: f'{n.encode_sec:.2f}' if n.encode_sec >= 0.1 else f'{n.encode_sec:.3f}'), ('decode', 's', lambda n: f'{n.decode_sec:.2f}' if n.decode_sec >= 0.1 else f'{n.decode_sec:.3f}'))
 
 def what_is_counted(
-    view: View,
+    view: View,  # as far as it is ready
 ) -> str:
     "Which bytes the numbers are about."
     state, whole = view.state, len(view.file.data)
@@ -492,9 +504,9 @@ def what_is_counted(
     made = f'by a sample of {state.sampling_steps} steps' if state.sampling_steps else 'by its posterior mean'
     return f'Arrived: {arrival(state.arrived, state.coding_steps)}, {view.num_bytes:,} of {whole:,} bytes ({view.num_bytes / whole:.0%}). What is missing is filled in {made}; rate and compression count what has arrived, encode seconds the whole file.'
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-38
+# %% ../nbs/core/82_explore.ipynb #f020b167-37
 def numbers_html(
-    view: View,
+    view: View,  # as far as it is ready
 ) -> str:
     "The numbers as a table; rows of coders that are still searched for are left open."
     head = ''.join(f'<th scope="col">{name}' + f' <small>{unit}</small>' * bool(unit) + '</th>' for name, unit, _ in _COLUMNS)
@@ -506,7 +518,7 @@ def numbers_html(
     return (f'<div class="dhp-counted"><b>{photo}.</b> {what_is_counted(view)}{note}</div><table><thead><tr>{head}</tr></thead><tbody>{body}{open_rows}</tbody></table>'
             '<div class="dhp-footnote">The other coders are given the same number of bytes. Seconds: one run on this machine.</div>')
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-39
+# %% ../nbs/core/82_explore.ipynb #f020b167-38
 class Renderer:
     "Views of states, with a bounded number of results kept."
     def __init__(
@@ -539,14 +551,14 @@ class Renderer:
 
     def _latent_png(self, latent, coding_steps): return figure_png(latent_figure(latent, coding_steps))
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-40
+# %% ../nbs/core/82_explore.ipynb #f020b167-39
 @patch
 def _first_view(self: Renderer, state: State, photo: Photo, file: Compressed) -> View:
     "Pictures and our own numbers."
     decoded = self.decoded(file, state.arrived, state.restore and state.whole, 0 if state.whole else state.sampling_steps, state.seed)
     return View(state, photo, file, decoded.num_bytes, photo.pane, self.pane(decoded), self.difference(photo, decoded), (self.ours(photo, file, decoded),))
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-41
+# %% ../nbs/core/82_explore.ipynb #f020b167-40
 @patch
 def _with_panel(self: Renderer, view: View, panel: str) -> View:
     "The bits or the latent added to a view."
@@ -556,7 +568,7 @@ def _with_panel(self: Renderer, view: View, panel: str) -> View:
     latent = self.latent(photo, state.quality, state.coding_steps)
     return replace(view, latent=latent, figures=view.figures | dict(latent=self.latent_png(latent, state.coding_steps)))
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-42
+# %% ../nbs/core/82_explore.ipynb #f020b167-41
 @patch
 def _with_frames(self: Renderer, view: View, share: float) -> Iterator[Stage]:
     "The reverse process added to a view, a stage per step; the value of the generator is the view."
@@ -571,19 +583,22 @@ def _with_frames(self: Renderer, view: View, share: float) -> Iterator[Stage]:
         if len(self._frames) > self.kept // 2: del self._frames[next(iter(self._frames))]
     return replace(view, frames=self._frames[key])
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-43
+# %% ../nbs/core/82_explore.ipynb #f020b167-42
 def process_start(
-    state: State,
+    state: State,  # that is shown
 ) -> int:  # chunks
     "What the reverse process is given: what has arrived, or z alone where all has."
     return 1 if state.whole else state.arrived
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-44
+# %% ../nbs/core/82_explore.ipynb #f020b167-43
 _NAMES = dict(bits='where the bits went', latent='the latent')
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-45
+# %% ../nbs/core/82_explore.ipynb #f020b167-44
 @patch
-def stages(self: Renderer, state: State) -> Iterator[Stage]:
+def stages(
+    self: Renderer,
+    state: State,  # to be shown
+) -> Iterator[Stage]:
     "All that a state shows, the first picture first. Raises `DiffhyperError` for a picture that cannot be read."
     total, done = 3 + len(EXPLORED_ANCHORS) + 2 * len(state.panels), iter(range(99))
     stage = lambda what, view=None: Stage(what, next(done) / total, view)
@@ -602,9 +617,12 @@ def stages(self: Renderer, state: State) -> Iterator[Stage]:
     if 'process' in state.panels: view = yield from self._with_frames(view, next(done) / total)
     yield Stage('ready', 1.0, view)
 
-# %% ../nbs/core/82_explore.ipynb #f020b167-46
+# %% ../nbs/core/82_explore.ipynb #f020b167-45
 @patch
-def render(self: Renderer, state: State) -> View:
+def render(
+    self: Renderer,
+    state: State,  # to be shown
+) -> View:
     "All that a state shows. Raises `DiffhyperError` for a picture that cannot be read."
     *_, last = self.stages(state)
     return last.view

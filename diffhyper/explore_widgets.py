@@ -256,7 +256,7 @@ def _classed(widget, *names):
     return widget
 
 def chunk_choices(
-    coding_steps: int,
+    coding_steps: int,  # 0, 1, 2, 4 or 8
 ) -> list:  # of (words, chunks)
     "What can have arrived of a file."
     return [(arrival(n, coding_steps), n) for n in range(1, chunk_count(coding_steps) + 1)]
@@ -280,7 +280,9 @@ class Controls:
         self.noise = _classed(W.Button(description='other noise', layout=_WIDE, tooltip='sample from other noise'), 'noise')
 
     @property
-    def moved(self) -> tuple: return self.quality, self.chunks, self.restore, self.sampling
+    def moved(self) -> tuple:
+        "Those whose new value only asks for a new view."
+        return self.quality, self.chunks, self.restore, self.sampling
 
     def box(self) -> W.Widget:
         "All of them: the picture, its file, what is made of it."
@@ -327,7 +329,10 @@ class Display:
 
 # %% ../nbs/core/84_explore_widgets.ipynb #f020b167-13
 @patch
-def show_stage(self: Display, stage: Stage):
+def show_stage(
+    self: Display,
+    stage: Stage,  # from `Renderer.stages`
+):
     "Status, progress, and the view as far as it is ready."
     ready = stage.what == 'ready'
     if stage.view: self._show_view(stage.view)

@@ -69,7 +69,10 @@ def reordered(
     return change
 
 
-def as_tf32(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+def as_tf32(
+    x: Tensor,  # input of a convolution, (B, in, h, w)
+    weight: Tensor,  # (out, in, k, k)
+) -> tuple[Tensor, Tensor]:  # both, in the same shapes and types
     "float32 rounded to the 10 bits of mantissa of TF32; other types as they are."
     short = lambda v: (v.detach().view(torch.int32) + 2**12 & -(2**13)).view(torch.float32) if v.dtype == torch.float32 else v
     return short(x), short(weight)
@@ -77,7 +80,7 @@ def as_tf32(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
 
 @contextmanager
 def other_arithmetic(
-    change: Operands,
+    change: Operands,  # `as_tf32` for example; called with input and weight before every convolution
 ):
     "Inside this context PyTorch's convolutions of two dimensions work on changed operands."
     plain, transposed = F.conv2d, F.conv_transpose2d

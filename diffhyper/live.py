@@ -61,7 +61,7 @@ class Progress:
     def __init__(
         self,
         done: int,  # steps or files
-        total: int,
+        total: int,  # of them
         unit: str,  # "step", "file" ...
         per_sec: float = 0.0,  # 0: unknown yet
         note: str = "",  # what else to say
@@ -82,18 +82,31 @@ class View:
 
     def __init__(self): self.slots, self.state, self.began, self.first = {n: Slot(every) for n, every in self.paces.items()}, None, time.perf_counter(), None
 
-    def parts(self, *state) -> Iterator[tuple[str, Callable[[], object]]]:
+    def parts(
+        self,
+        *state,  # what the work has reported last
+    ) -> Iterator[tuple[str, Callable[[], object]]]:
         "(display, what makes its content); to be defined by each view."
         raise NotImplementedError
 
-    def draw(self, force: bool):
+    def draw(
+        self,
+        force: bool,  # every display, whatever it costs
+    ):
+        "Draw the displays whose time has come."
         for name, make in self.parts(*self.state): self.slots[name].update(make, force)
 
     def __call__(self, *state):
         self.state = state
         self.draw(False)
 
-    def progress(self, done: int, total: int, unit: str, note: str = "") -> Progress:
+    def progress(
+        self,
+        done: int,  # steps or files
+        total: int,  # of them
+        unit: str,  # "step", "file" ...
+        note: str = "",  # what else to say; "" for nothing
+    ) -> Progress:
         "The rate counts from the first call, after one unit of work unless `first` says otherwise: what a run found done does not count."
         now = time.perf_counter()
         if self.first is None: self.first = (done - 1, self.began)
@@ -104,10 +117,10 @@ class View:
     def __exit__(self, *_):
         if self.state is not None: self.draw(True)
 
-
+# %% ../nbs/core/71_live.ipynb #png-of
 def png_of(
-    figure: Figure,
-    dpi: int = 90,
+    figure: Figure,  # to be shown
+    dpi: int = 90,  # pixels per inch
 ) -> Image:  # for a display, whatever the backend
     "A figure as a picture."
     data = io.BytesIO()
@@ -131,19 +144,30 @@ class TrainingView(View):
     "A watcher for `diffhyper.train.fit`."
     paces = dict(progress=0.5, curves=5.0, samples=5.0)
 
-    def __init__(self, config: TrainConfig):
+    def __init__(
+        self,
+        config: TrainConfig,  # of the run; its output_dir is watched
+    ):
         super().__init__()
         self.folder, self.shown = Path(config.output_dir), None
 
-    def samples(self):
+    def samples(self) -> Image | None:
+        "The newest sample picture; None if it was shown before, or there is none yet."
         found = sorted((self.folder / "samples").glob("step_*.png"), key=lambda p: int(p.stem.split("_")[1]))
         if not found or found[-1] == self.shown: return None
         self.shown = found[-1]
         return preview_of(self.shown)
 
-    def curves(self): return png_of(run_figure(self.folder)) if (self.folder / "curve.csv").exists() else None
+    def curves(self) -> Image | None:
+        "The figure of the run so far; None before curve.csv is there."
+        return png_of(run_figure(self.folder)) if (self.folder / "curve.csv").exists() else None
 
-    def parts(self, r: StepRecord, total: int):
+    def parts(
+        self,
+        r: StepRecord,  # of the last step
+        total: int,  # steps of the run
+    ):
+        "Progress, curves and samples."
         yield "progress", lambda: self.progress(r.step, total, "step", f"loss {r.loss:.3f}, {r.bpp:.3f} bpp, {-10 * math.log10(r.mse):.2f} dB")
         yield "curves", self.curves
         yield "samples", self.samples
@@ -168,9 +192,18 @@ class EvaluationView(View):
     "A watcher for `diffhyper.evaluate.evaluate`."
     paces = dict(progress=0.5, means=3.0, figure=5.0)
 
-    def __init__(self, config: EvaluateConfig): super().__init__()
+    def __init__(
+        self,
+        config: EvaluateConfig,  # of the run
+    ):
+        super().__init__()
 
-    def parts(self, rows: list, files: int):
+    def parts(
+        self,
+        rows: list,  # of EvaluationRow, so far
+        files: int,  # of the evaluation
+    ):
+        "Progress, means and the rate-distortion figure."
         last = rows[-1]
         yield "progress", lambda: self.progress(len(rows), files, "file", f"{last.image}: {last.codec} at quality {last.quality:g}, {last.bpp:.3f} bpp, {last.psnr_db:.2f} dB")
         yield "means", lambda: means_table(rows)

@@ -113,6 +113,7 @@ class Record:
         self.facts = Facts(self.kind.__name__, asdict(config), *commit_of(), versions_of(), machine_of(device, getattr(config, "threads", 0)), weights_of(config))
 
     def write(self):
+        "Write record.json, if the configuration names a folder."
         if self.folder is not None: write_text(output_folder(self.folder) / "record.json", to_json(asdict(self.facts)))
 
     def __enter__(self):
@@ -128,7 +129,10 @@ class Record:
         facts.problem = "" if e is None else str(e) if isinstance(e, DiffhyperError) else f"{kind.__name__}: {e}"
         self.write()
 
-    def add(self, **results):
+    def add(
+        self,
+        **results,  # name to number, text or path
+    ):
         "Say what came out: numbers, texts, paths."
         self.facts.results |= results
         self.write()
@@ -139,7 +143,7 @@ class Record:
 
 # %% ../nbs/core/52_record.ipynb #f020b167-6
 def markdown_table(
-    header: list[str],
+    header: list[str],  # of the columns, "" for none
     lines: list[list],  # cells of any type
 ) -> str:
     "A table in Markdown."
@@ -148,7 +152,7 @@ def markdown_table(
 
 
 def environment_lines(
-    facts: Facts,
+    facts: Facts,  # of a run
 ) -> list[list]:  # name, value
     "What a run stands on, for people."
     source = f"{facts.commit[:12]}{', with changes' if facts.dirty else ''}" if facts.commit else f"version {facts.versions['diffhyper']}, no repository"
@@ -157,7 +161,7 @@ def environment_lines(
 
 
 def record_text(
-    record: Record,
+    record: Record,  # of a run, begun or ended
 ) -> str:  # Markdown
     "Parameters and environment before a run; outcome and results after it."
     facts, meanings = record.facts, docments(record.kind)

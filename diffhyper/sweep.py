@@ -44,7 +44,9 @@ class Run:
     folder: Path  # root/stage/name
 
     @property
-    def key(self) -> str: return f"{self.stage}/{self.name}"
+    def key(self) -> str:
+        "stage/name, unique in the plan."
+        return f"{self.stage}/{self.name}"
 
 
 def filled(
@@ -105,7 +107,7 @@ def read_plan(
 
 
 def parameters_of(
-    notebook: Path,
+    notebook: Path,  # .ipynb with a cell of parameters
 ) -> tuple[type, dict]:  # configuration, default of each parameter
     "What a notebook can be given: the configuration that it builds from its names, or else one made of its annotated parameters."
     from papermill import inspect_notebook
@@ -131,14 +133,14 @@ TOUCH_SEC, STALE_SEC = 20, 180  # a lock is touched so often; one of another mac
 
 
 def lock_of(
-    run: Run,
+    run: Run,  # of a plan
 ) -> Path:
     "Beside the folder, which may be renamed."
     return run.folder.with_name(f".{run.name}.running.json")
 
 
 def holder_of(
-    run: Run,
+    run: Run,  # of a plan
 ) -> dict:  # host, pid, began (seconds since the epoch); {} if nobody holds the lock, or it is about to be written
     "Who executes a run, or did so when it died."
     try: return json.loads(lock_of(run).read_text(encoding="utf-8"))
@@ -147,7 +149,7 @@ def holder_of(
 
 def is_alive(
     holder: dict,  # from `holder_of`
-    lock: Path,
+    lock: Path,  # from `lock_of`
 ) -> bool:
     "Whether the holder of a lock still runs."
     try:
@@ -158,7 +160,7 @@ def is_alive(
 
 
 def is_running(
-    run: Run,
+    run: Run,  # of a plan
 ) -> bool:
     "Whether some process executes this run now."
     return lock_of(run).exists() and is_alive(holder_of(run), lock_of(run))
@@ -178,7 +180,7 @@ def end_orphans(
 
 @contextmanager
 def claimed(
-    run: Run,
+    run: Run,  # of a plan
 ):
     "The run is this process's alone inside; raises `DiffhyperError` where another one executes it."
     lock, process, ended = lock_of(run), psutil.Process(), threading.Event()
@@ -240,7 +242,7 @@ def what_failed(
 
 
 def note_outcome(
-    run: Run,
+    run: Run,  # of a plan
     problem: str,  # "" when done
     seconds: float = 0.0,  # that it took
 ):
@@ -276,7 +278,7 @@ class State:
 
 
 def state_of(
-    run: Run,
+    run: Run,  # of a plan
     runs: list[Run],  # of the plan
 ) -> State:
     "Where a run stands, from its files."

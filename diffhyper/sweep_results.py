@@ -38,7 +38,7 @@ def differing(
 
 
 def results_of(
-    run: Run,
+    run: Run,  # of a plan
 ) -> dict:  # name to number
     "What a run has found so far."
     found, validation = read_record(run.folder).get("results", {}), run.folder / "validation.csv"
@@ -66,7 +66,7 @@ def sweep_table(
 
 # %% ../nbs/core/82_sweep_results.ipynb #f020b167-2
 def evaluated(
-    runs: list[Run],
+    runs: list[Run],  # of a plan
 ) -> dict[str, dict[str, Path]]:  # stage to key to rows.csv
     "The evaluations with rows, by stage."
     found = {}
@@ -88,7 +88,7 @@ def rows_by_run(
 
 
 def bd_against(
-    runs: list[Run],
+    runs: list[Run],  # of a plan
     anchor: str,  # a coder among the rows, or stage/name of an evaluated run
 ) -> dict[str, float]:  # key to percent, of the runs that have one
     "BD-rates by PSNR; negative: fewer bits than the anchor."
@@ -181,7 +181,7 @@ class SweepView(View):
 
     def __init__(
         self,
-        runs: list[Run],
+        runs: list[Run],  # from `diffhyper.sweep.read_plan`
         root: str | Path,  # folder of all runs
         anchor: str = "",  # as for `bd_against`
         shown: bool = True,  # in displays
@@ -197,10 +197,15 @@ class SweepView(View):
         if self.shown: super().__call__(states)
 
     def figure(self):
+        "The figure of what there is so far; None if there is nothing to draw."
         try: return png_of(sweep_figure(self.runs))
         except DiffhyperError: return None  # nothing to draw yet
 
-    def parts(self, states: list[str]) -> Iterator[tuple[str, Callable[[], object]]]:
+    def parts(
+        self,
+        states: list[str],  # of the runs, in their order
+    ) -> Iterator[tuple[str, Callable[[], object]]]:
+        "Progress, table and figure."
         yield "progress", lambda: self.progress(states.count("done"), len(states), "run", ", ".join(f"{states.count(s)} {s}" for s in ("running", "failed", "waits", "due") if s in states))
         yield "table", lambda: Markdown(table_text(sweep_table(self.runs, self.anchor)))
         yield "figure", self.figure

@@ -72,7 +72,7 @@ def map_row(
 # %% ../nbs/core/74_tour_plots.ipynb #f020b167-3
 @house_style()
 def noise_schedule(
-    scheduler: DiffusionNoiseScheduler,
+    scheduler: DiffusionNoiseScheduler,  # of the denoiser
 ) -> Figure:
     "Signal and noise over time, and their ratio."
     t, blue, orange = np.arange(scheduler.num_train_timesteps + 1), *sns.color_palette("colorblind")[:2]
@@ -93,7 +93,7 @@ def noise_schedule(
 def against_normal(
     values: dict,         # name -> values, any shape
     reach: float = 6.0,   # of the axis
-    title: str = "",
+    title: str = "",      # above the axes; "" for none
 ) -> Figure:
     "Densities of values, and that of N(0, 1)."
     edges = np.linspace(-reach, reach, 61)
@@ -186,7 +186,7 @@ def file_bars(
 # %% ../nbs/core/74_tour_plots.ipynb #f020b167-8
 @house_style()
 def shaded_bars(
-    ax: plt.Axes,
+    ax: plt.Axes,  # to draw in
     values: dict,  # name -> value, not negative
     against: list, # what each is compared with; drawn in grey behind it where it is larger
 ):

@@ -385,7 +385,7 @@ def deferred_signals():  # yields a list, which gets the name of what came
 
 
 def rescue(
-    state: TrainState,
+    state: TrainState,  # as it was when the run stopped
     folder: Path,  # output_dir of the run
 ) -> str:  # what to say: where to continue
     "Save the last whole step, if its weights are finite."
@@ -399,8 +399,8 @@ def rescue(
 
 def stopped(
     e: BaseException,  # what stopped the run
-    state: TrainState,
-    files: RunFiles,
+    state: TrainState,  # as it was then
+    files: RunFiles,  # of the run
     total: int,  # steps
 ) -> BaseException:  # KeyboardInterrupt for one, else DiffhyperError
     "The error that says why a run stopped, where, and how it continues."

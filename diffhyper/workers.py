@@ -30,7 +30,7 @@ def thread_environment(
 
 
 def set_environment(
-    values: dict[str, str],
+    values: dict[str, str],  # name to value
 ):
     "In a new process, before anything heavy is imported."
     os.environ.update(values)
@@ -40,9 +40,9 @@ ATTEMPTS = 2  # processes that may die under a call before it fails
 
 
 def in_own_process(
-    environment: dict[str, str],
+    environment: dict[str, str],  # variables of that process, besides those of this one
     work: Callable,  # importable by name
-    *args,
+    *args,  # for work; picklable
 ):  # what work gives back
     "Call in a new process; raises `DiffhyperError` if it dies every time."
     for attempt in range(ATTEMPTS):
@@ -61,7 +61,13 @@ class Processes(ThreadPoolExecutor):
         super().__init__(workers)
         self.environment = thread_environment(workers)
 
-    def submit(self, work, *args): return super().submit(in_own_process, self.environment, work, *args)
+    def submit(
+        self,
+        work: Callable,  # importable by name
+        *args,  # for it; picklable
+    ):
+        "A future of what work gives back, from a process of its own."
+        return super().submit(in_own_process, self.environment, work, *args)
 
 # %% ../nbs/core/81_workers.ipynb #f020b167-3
 @contextmanager
