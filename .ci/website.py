@@ -25,7 +25,7 @@ import readme  # noqa: E402
 from sitemap import GROUPS, Page, pages, quarto_files  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
-DROPPED, WORKERS, CELL_SEC = {'default_exp', 'hide'}, 2, 900
+DROPPED, WORKERS, CELL_SEC, LONG_START = {'default_exp', 'hide'}, 2, 900, 8  # LONG_START: lines from which a cell that begins with imports folds
 WIDGET = 'application/vnd.jupyter.widget-view+json'
 STATIC = '*This is interactive where a kernel runs: open the notebook in JupyterLab.*'
 
@@ -201,7 +201,7 @@ def staged(repo, page, outputs, names, homes):
         if marks & DROPPED or not body: continue
         exported, lines = bool(marks & checks.EXPORT), len(body.splitlines())
         if exported and (entries := [entry(n, page.module, names, homes) for n in docments.public_names(body)]): cells.append(new_markdown_cell('\n\n'.join(entries)))
-        starts = page.group and body.startswith(('import ', 'from '))
+        starts = only_imports(body) or page.group and lines > LONG_START and body.startswith(('import ', 'from '))
         fold, what = exported or starts, 'Imports' if only_imports(body) else 'Source' if exported else 'Start'
         meta = dict(tags=['hide-input'], mystnb=dict(code_prompt_show=f"{what}, {lines} line{'s' * (lines > 1)}", code_prompt_hide=what)) if fold else {}
         cells.append(new_code_cell(body, metadata=meta, outputs=[nbformat.from_dict(o) for o in shown(produced)]))
