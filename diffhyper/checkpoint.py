@@ -20,7 +20,9 @@ def save_checkpoint(
     state: dict,  # tensors, numbers, strings and containers of them
 ):
     "Write under a temporary name, then rename: a kill leaves the old file or the new one."
-    with replacing(path) as temporary: torch.save(state, temporary)
+    try:
+        with replacing(path) as temporary: torch.save(state, temporary)
+    except RuntimeError as e: raise DiffhyperError(f"{Path(path).name} cannot be written, most likely because the disk is full ({str(e).splitlines()[0]})") from e  # what PyTorch makes of it
 
 # %% ../nbs/core/50_checkpoint.ipynb #d642bd2c
 def load_checkpoint(

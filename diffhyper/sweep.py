@@ -94,7 +94,7 @@ def read_plan(
     "All runs of a plan in order; raises `DiffhyperError` for a plan that cannot be run, parameters that a notebook does not have or would refuse included."
     path, root = existing_path(path, "plan"), Path(root).absolute()
     try: plan = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as e: raise DiffhyperError(f"{path.name} is no YAML: {e}") from None
+    except yaml.YAMLError as e: raise DiffhyperError(f"{path.name} is no YAML: {' '.join(str(e).split())}") from None
     require(isinstance(plan, dict) and plan, f"{path.name} holds no stages; give stage names, each with notebook and runs or grid")
     places, runs = {n: str(Path(p).absolute()) for n, p in places.items()} | {"root": str(root)}, []
     for stage, content in plan.items():

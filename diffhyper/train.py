@@ -393,8 +393,9 @@ def rescue(
     try:
         if state.whole and all(torch.isfinite(p).all() for p in state.model.parameters()): save_checkpoint(folder / f"checkpoint_{state.step}.pth", state.state_dict())
     except Exception as e: problem = f"this step could not be saved ({e}); "
-    newest = (numbered_checkpoints(folder) or [None])[-1]
-    return problem + (f"continue from {newest.name} with resume='auto'" if newest else "there is no checkpoint yet, start again")
+    numbered, best = numbered_checkpoints(folder), folder / "best_checkpoint.pth"
+    if numbered: return problem + f"continue from {numbered[-1].name} with resume='auto'"
+    return problem + (f"continue with resume={str(best)!r}" if best.exists() else "there is no checkpoint yet, start again")
 
 
 def stopped(
