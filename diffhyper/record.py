@@ -157,7 +157,7 @@ def environment_lines(
     "What a run stands on, for people."
     source = f"{facts.commit[:12]}{', with changes' if facts.dirty else ''}" if facts.commit else f"version {facts.versions['diffhyper']}, no repository"
     weights = [[f"weights of {n}", f"{w['path']}, SHA-256 {w['sha256'][:16]}"] for n, w in facts.weights.items()]
-    return [["source", source], ["versions", ", ".join(f"{n} {v}" for n, v in facts.versions.items() if v)], ["machine", ", ".join(f"{n} {v}" for n, v in facts.machine.items())], *weights]
+    return [["source", source], ["versions", ", ".join(f"{n} {v}" for n, v in facts.versions.items() if v)], ["machine", ", ".join(f"{n} {v:.1f}" if isinstance(v, float) else f"{n} {v}" for n, v in facts.machine.items())], *weights]
 
 
 def record_text(
