@@ -33,7 +33,7 @@ class Slot:
         self,
         every_sec: float,  # least time between two drawings, and before the first
         share: float = 0.01,  # of the time that drawing may take
-        credit_sec: float = 2.0,  # that it may take beyond that
+        credit_sec: float = 1.0,  # that it may take beyond that
     ):
         self.every_sec, self.share, self.spent, self.began, self.handle = every_sec, share, -credit_sec, time.perf_counter(), None
         self.next = self.began + every_sec
