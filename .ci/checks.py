@@ -23,6 +23,7 @@ import sitemap  # noqa: E402
 PACKAGE, EXPORT = 'diffhyper', {'export', 'exporti', 'exports'}
 TOP_LEVEL = {'nbs', 'diffhyper', 'data', 'figures', 'settings.ini', 'setup.py', 'README.md', 'LICENSE'}  # and dot-files
 MAX_EXPORT_LINES, MAX_OUTPUT_BYTES, MAX_WEIGHT_BYTES = 40, 200_000, 16_000_000
+MAX_CODE_WIDTH = 140  # characters: about what JupyterLab shows of a line in a window of 1400 pixels
 
 # The ladder: what each module may import, itself aside. Compression (transforms, entropy) and diffusion meet in their integer twin and in codec; training knows nothing of evaluation.
 BASE = {'config', 'files', 'ops', 'rounding', 'tiles', 'data'}
@@ -314,6 +315,19 @@ def check_run_notebooks(repo):
     return len(repo.runs())
 
 
+def check_code_width(repo):
+    "code lines of guides and run notebooks are seen whole; parameters cells, whose comments papermill reads, are excepted"
+    seen = 0
+    for path in repo.notebooks:
+        if not path.startswith(('nbs/guides/', 'nbs/runs/')): continue
+        for i, src, c in repo.code(path):
+            if is_parameters(c): continue
+            for n, line in enumerate(src.splitlines(), 1):
+                seen += 1
+                if len(line) > MAX_CODE_WIDTH: yield f'{path} cell {i} line {n} has {len(line)} characters, more than {MAX_CODE_WIDTH}: {line.strip()[:60]}'
+    return seen
+
+
 def check_top_level(repo):
     "nothing unexpected at the top level"
     names = {p.split('/')[0] for p in repo.files}
@@ -347,7 +361,7 @@ def check_places(repo):
 
 
 CHECKS = [check_modules, check_ladder, check_directives, check_star_imports, check_export_cells, check_docments, check_format, check_readme, check_translation, check_quarto,
-          check_parameters_cell, check_parameters_config, check_parameters_help, check_run_notebooks, check_top_level, check_weights, check_places]
+          check_parameters_cell, check_parameters_config, check_parameters_help, check_run_notebooks, check_code_width, check_top_level, check_weights, check_places]
 
 
 # ---------------------------------------------------------------- running them
@@ -502,6 +516,8 @@ PLANTS = [
     ('parameters_help', 'a wrong usual default', parameters(lambda s: s.replace('smoke size, otherwise 8)', 'smoke size, otherwise 9)'))),
     ('run_notebooks', 'a function in a run notebook', more_cells('nbs/runs/train.ipynb', cell('def f(): return 1', 0))),
     ('run_notebooks', 'a class in a run notebook', more_cells('nbs/runs/evaluate.ipynb', cell('class C: pass', 0))),
+    ('code_width', 'a long line in a guide', more_cells('nbs/guides/exact.ipynb', cell('x = 1  # ' + 'y' * MAX_CODE_WIDTH, 0))),
+    ('code_width', 'a long line in a run', more_cells('nbs/runs/train.ipynb', cell('x = 1  # ' + 'y' * MAX_CODE_WIDTH, 0))),
     ('top_level', 'a stray file', appended('notes.txt', 'x\n')),
     ('weights', 'heavy weights', appended('diffhyper/weights/heavy.safetensors', 'x' * (MAX_WEIGHT_BYTES + 1))),
     ('weights', 'pickled weights', appended('diffhyper/weights/w.pkl', 'x')),
