@@ -122,9 +122,9 @@ async def opened(browser, address, path):
     "A page with the notebook at `path`, its kernel ready; messages of the page's console are in `page.said`."
     context = await browser.new_context(viewport=dict(width=WIDTH, height=HEIGHT))
     page = await context.new_page()
-    page.said = []
+    page.said, page.thrown = [], []
     page.on('console', lambda m: page.said.append(m.text) if m.type == 'error' else None)
-    page.on('pageerror', lambda e: page.said.append(str(e)))
+    page.on('pageerror', lambda e: page.thrown.append(str(e)))
     try:
         await page.goto(f'{address}/lab/workspaces/{re.sub(r"[^a-z0-9]", "-", path.lower())}/tree/{path}?reset')
         await page.wait_for_function("window.jupyterapp && window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'", timeout=90_000)
@@ -161,9 +161,14 @@ async def look(page, state, picture):
     if seen['broken']: raise Problem(f"pictures that do not load: {', '.join(seen['broken'])}")
     if seen['unrendered']: raise Problem(f"{seen['unrendered']} formulas that MathJax refuses")
     if seen['wide']: raise Problem(f"wider than the page: {'; '.join(seen['wide'])}")
-    lost = [m for m in page.said if re.search(r'widget|model|view|render', m, re.I) and not re.search(r'favicon|404|WebSocket', m)]
-    if lost: raise Problem(f'the browser says: {lost[0][:300]}')
+    listen(page)
     return seen
+
+
+def listen(page):
+    "Raise `Problem` for what scripts threw, and for what the browser says of widgets."
+    lost = page.thrown + [m for m in page.said if re.search(r'widget|model|view|render', m, re.I) and not re.search(r'favicon|404|WebSocket', m)]
+    if lost: raise Problem(f'the browser says: {lost[0][:300]}')
 
 
 # ---------------------------------------------------------------- the explorer
@@ -175,7 +180,7 @@ async def status_is_ready(page, seconds=MOVE_SECONDS):
 
 async def shown(page):
     "What the explorer shows: its numbers, and the pixels of its pictures."
-    return await page.locator('.dhp-numbers').inner_text(), await page.locator('.dhp-viewer').first.screenshot()
+    return await page.locator('.dhp-numbers').inner_text(), await page.evaluate("() => [...document.querySelectorAll('.dhp-viewer canvas')].map(canvas => canvas.toDataURL())")
 
 
 async def changed(page, act, what, pixels=True):
@@ -198,6 +203,11 @@ async def explore(page, folder):
     for name, key in (('dhp-quality', 'ArrowRight'), ('dhp-steps', 'ArrowLeft'), ('dhp-chunks', 'Home'), ('dhp-sampling', 'ArrowRight'), ('dhp-chunks', 'End')):
         took[name] = await changed(page, handle(name).press(key), f'{name} {key}')
     took['dhp-restore'] = await changed(page, page.locator('.dhp-restore input[type=checkbox]').click(), 'restore')
+    for tab in ('Latent', 'Reverse process'):
+        await page.locator('.dhp-tabs').get_by_text(tab, exact=True).click()
+        try: await page.wait_for_selector('img.dhp-figure:visible, .dhp-figure img:visible, .dhp-frames canvas:visible', timeout=1000 * MOVE_SECONDS)
+        except Exception: raise Problem(f'tab {tab} shows no picture') from None
+        await status_is_ready(page)
     picture, text = folder/'uploaded.png', folder/'no_picture.png'
     drawn = Image.new('RGB', (160, 120), 'white')
     ImageDraw.Draw(drawn).ellipse((30, 10, 130, 110), fill='crimson')
@@ -205,10 +215,13 @@ async def explore(page, folder):
     text.write_text('no picture at all')
     upload = page.locator('.dhp-upload input[type=file], input.dhp-upload[type=file]')
     await changed(page, upload.set_input_files(picture), 'an upload')
-    numbers, _ = await shown(page)
+    before = await shown(page)
     await upload.set_input_files(text)
     await page.wait_for_function("() => /no picture|cannot|not a picture/i.test(document.querySelector('.dhp-message')?.innerText || '')", timeout=1000 * MOVE_SECONDS)
-    if (await shown(page))[0] != numbers: raise Problem('a bad upload took the picture away')
+    await status_is_ready(page)
+    pale = await page.evaluate("() => !!document.querySelector('.dhp-viewer').closest('.dhp-stale')")
+    if pale or await shown(page) != before: raise Problem('a bad upload took the picture away')
+    listen(page)
     return ', '.join(f'{name[4:]} {seconds:.1f} s' for name, seconds in took.items())
 
 
@@ -256,6 +269,7 @@ PLANTED = {  # a fault in a cell, and the words that must be said of it
     'error': ('code', '1 / 0', 'ZeroDivisionError'),
     'warning': ('code', 'import warnings; warnings.warn("old")', 'red lines'),
     'picture': ('markdown', '![gone](gone.png)', 'do not load'),
+    'script': ('code', 'from IPython.display import Javascript; Javascript("setTimeout(() => { throw Error(1) })")', 'the browser says'),
     'formula': ('markdown', r'$\frac{1}$', 'refuses'),
     'wide': ('code', 'from IPython.display import HTML; HTML("<div style=\'width: 4000px\'>wide</div>")', 'wider'),
 }

@@ -436,5 +436,7 @@ def existing_path(
     what: str,  # its role, for the message
 ) -> Path:
     "`path` as a `Path`; raises `DiffhyperError` when it is missing."
-    require(Path(path).exists(), f"{what} {str(path)!r} does not exist; check the spelling, relative paths start at {Path.cwd().name!r}")
+    try: exists = Path(path).exists()
+    except OSError as e: raise DiffhyperError(f"{what} {str(path)!r} cannot be looked at ({e.strerror}); give another path") from None
+    require(exists, f"{what} {str(path)!r} does not exist; check the spelling, relative paths start at {Path.cwd().name!r}")
     return Path(path)

@@ -66,7 +66,9 @@ def picture_file(
     path: str | Path,  # of a picture; ~ is the home folder
 ) -> PictureFile:
     "Read a file; raises `DiffhyperError` if it is missing, no file, unreadable or too large."
-    path = existing_path(Path(path).expanduser(), 'picture')
+    try: path = Path(path).expanduser()
+    except RuntimeError as e: require(False, f'{path}: {e}')
+    path = existing_path(path, 'picture')
     require(path.is_file(), f'{path.name!r} is a folder; name a picture in it')
     check_file_size(path.name, path.stat().st_size)
     try: return PictureFile(path.name, path.read_bytes())

@@ -78,7 +78,9 @@ def _work(self: Newest):
                     self.show(stage)
         except Exception as e:
             with self.lock:
-                if not self._waiting: self.fail(request, e)
+                if self._waiting: continue
+                try: self.fail(request, e)
+                except Exception: logging.getLogger('diffhyper').exception('the explorer could not show what failed')  # the thread goes on
 
 # %% ../nbs/core/84_explore_widgets.ipynb #f020b167-4
 _DRAW = '''
@@ -443,10 +445,11 @@ def _sample_file(self: Explorer, path):
 @patch
 def _open(self: Explorer, read: Callable[[], PictureFile]):
     "Ask for another picture; what cannot be read leaves a message."
-    try: self.file = read()
-    except DiffhyperError as e: self.display.say(str(e))
-    else: self._ask()
-    self._name_sample()
+    with self.worker.lock:  # an older picture that fails meanwhile must not take the place of this one
+        try: self.file = read()
+        except DiffhyperError as e: self.display.say(str(e))
+        else: self._ask()
+        self._name_sample()
 
 # %% ../nbs/core/84_explore_widgets.ipynb #f020b167-21
 @patch

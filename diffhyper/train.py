@@ -297,7 +297,8 @@ class RunFiles:
 
     def close(self):
         "End the TensorBoard events."
-        self.board.close()
+        try: self.board.close()
+        except OSError as e: self.log.warning(f"TensorBoard events are not whole: {e}")  # a full disk: what the run has to say of it comes first
         for h in list(self.log.handlers): h.close(); self.log.removeHandler(h)
 
 # %% ../nbs/core/55_train.ipynb #3a13796d
