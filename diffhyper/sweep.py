@@ -6,7 +6,7 @@
 __all__ = ['STAGE_KEYS', 'TOUCH_SEC', 'STALE_SEC', 'QUIET', 'TICK_SEC', 'Run', 'filled', 'grid_runs', 'stage_runs', 'read_plan',
            'parameters_of', 'check_parameters', 'lock_of', 'holder_of', 'is_alive', 'is_running', 'end_orphans',
            'claimed', 'is_done', 'clear_folder', 'waits_for', 'what_failed', 'note_outcome', 'execute', 'State',
-           'state_of', 'finished', 'problem_of', 'chosen_runs', 'sweep', 'collect']
+           'state_of', 'finished', 'problem_of', 'chosen_runs', 'looked', 'sweep', 'collect']
 
 # %% ../nbs/core/80_sweep.ipynb #f020b167
 import ast
@@ -330,6 +330,14 @@ def chosen_runs(
     return [r for r in chosen if not failed or state_of(r, runs).state == "failed"]
 
 # %% ../nbs/core/80_sweep.ipynb #f020b167-10
+def looked(
+    watch: Callable[[], None] | None,  # of `sweep`
+):
+    "Let somebody watch; what goes wrong there is a warning and no reason to end the runs of hours."
+    try: watch and watch()
+    except Exception as e: logging.getLogger("diffhyper").warning("the sweep goes on, but its results cannot be shown (%s: %s)", type(e).__name__, e)
+
+
 def sweep(
     runs: list[Run],  # from `read_plan`
     only: str = "",  # run only those whose stage/name contains this
@@ -341,7 +349,7 @@ def sweep(
 ) -> dict[str, str]:  # stage/name to "done", "skipped" or what went wrong
     "Run what is not done, stage by stage; a failed run does not stop the others."
     chosen = chosen_runs(runs, only, failed)
-    states, watch = {r.key: "skipped" for r in chosen}, watch or (lambda: None)
+    states = {r.key: "skipped" for r in chosen}
     with tqdm(total=len(chosen), desc="sweep", unit="run", disable=not progress) as bar:
         for stage in dict.fromkeys(r.stage for r in chosen):
             due = [r for r in chosen if r.stage == stage and not is_done(r)]
@@ -354,8 +362,8 @@ def sweep(
                     if problem and not is_running(run) and state_of(run, runs).state == "due": note_outcome(run, problem)  # its worker could not
                     states[run.key] = problem or "done"
                     bar.update()
-                watch()
-    watch()
+                looked(watch)
+    looked(watch)
     return states
 
 # %% ../nbs/core/80_sweep.ipynb #f020b167-11
