@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['STAGE_KEYS', 'TOUCH_SEC', 'STALE_SEC', 'QUIET', 'TICK_SEC', 'Run', 'filled', 'folder_name', 'named_runs', 'grid_runs',
            'stage_runs', 'read_plan', 'parameters_of', 'check_parameters', 'lock_of', 'holder_of', 'is_alive',
-           'is_running', 'end_orphans', 'claimed', 'is_done', 'clear_folder', 'waits_for', 'what_failed',
-           'note_outcome', 'execute', 'State', 'state_of', 'finished', 'problem_of', 'chosen_runs', 'looked', 'sweep',
-           'collect']
+           'is_running', 'proves_alive', 'take_away', 'end_orphans', 'claimed', 'is_done', 'clear_folder', 'waits_for',
+           'what_failed', 'note_outcome', 'execute', 'State', 'state_of', 'finished', 'problem_of', 'chosen_runs',
+           'looked', 'sweep', 'collect']
 
 # %% ../nbs/core/80_sweep.ipynb #f020b167
 import ast
@@ -21,10 +21,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, make_dataclass
 from itertools import product
 from pathlib import Path
+from uuid import uuid4
 
 import psutil
 import yaml
@@ -164,10 +165,10 @@ def lock_of(
 
 
 def holder_of(
-    run: Run,  # of a plan
-) -> dict:  # host, pid, began (seconds since the epoch); {} if nobody holds the lock, or it is about to be written
+    lock: Path,  # from `lock_of`
+) -> dict:  # host, pid, began (seconds since the epoch), token; {} if nobody holds the lock, or it is about to be written
     "Who executes a run, or did so when it died."
-    try: return json.loads(lock_of(run).read_text(encoding="utf-8"))
+    try: return json.loads(lock.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError): return {}
 
 
@@ -187,9 +188,39 @@ def is_running(
     run: Run,  # of a plan
 ) -> bool:
     "Whether some process executes this run now."
-    return lock_of(run).exists() and is_alive(holder_of(run), lock_of(run))
+    lock = lock_of(run)
+    return lock.exists() and is_alive(holder_of(lock), lock)
 
 # %% ../nbs/core/80_sweep.ipynb #f020b167-5
+def proves_alive(
+    holder: dict,  # from `holder_of`
+    lock: Path,  # from `lock_of`
+) -> bool:
+    "As `is_alive`, but the lock of another machine has to be touched again before it is stale; waits for that."
+    with suppress(FileNotFoundError):
+        seen = lock.stat().st_mtime_ns
+        while is_alive(holder, lock):
+            if holder.get("host") == platform.node(): return True
+            time.sleep(TOUCH_SEC / 20)
+            if holder_of(lock) != holder: return False  # it is somebody else's now: look again
+            if lock.stat().st_mtime_ns != seen: return True
+    return False
+
+
+def take_away(
+    holder: dict,  # who is dead
+    lock: Path,  # that was theirs
+):
+    "Remove the lock of a dead process, and no other."
+    if holder_of(lock) != holder: return
+    aside = lock.with_name(f"{lock.name}.{uuid4().hex}")
+    try: lock.rename(aside)
+    except FileNotFoundError: return
+    if holder_of(aside) != holder or is_alive(holder, aside):
+        with suppress(FileExistsError): os.link(aside, lock)
+    aside.unlink()
+
+# %% ../nbs/core/80_sweep.ipynb #f020b167-6
 def end_orphans(
     holder: dict,  # a dead one of this host
     patience_sec: float = 10,  # before what is left is killed
@@ -208,21 +239,25 @@ def claimed(
 ):
     "The run is this process's alone inside; raises `DiffhyperError` where another one executes it."
     lock, process, ended = lock_of(run), psutil.Process(), threading.Event()
+    mine = dict(host=platform.node(), pid=process.pid, began=process.create_time(), token=uuid4().hex)
     lock.parent.mkdir(parents=True, exist_ok=True)
     while True:
         try: file = lock.open("x", encoding="utf-8"); break
-        except FileExistsError: holder = holder_of(run)
-        require(not is_alive(holder, lock), f"process {holder.get('pid')} on {holder.get('host')} is at it; if that machine is gone, remove {lock}")
+        except FileExistsError: holder = holder_of(lock)
+        require(not proves_alive(holder, lock), f"process {holder.get('pid')} on {holder.get('host')} is at it; if that machine is gone, remove {lock}")
         end_orphans(holder)
-        lock.unlink(missing_ok=True)
-    with file: json.dump(dict(host=platform.node(), pid=process.pid, began=process.create_time()), file)
+        take_away(holder, lock)
+    with file: json.dump(mine, file)
     def touch():
-        while not ended.wait(TOUCH_SEC): os.utime(lock)
+        while not ended.wait(TOUCH_SEC):
+            with suppress(OSError): os.utime(lock)
     threading.Thread(target=touch, daemon=True).start()
     try: yield
-    finally: ended.set(); lock.unlink(missing_ok=True)
+    finally:
+        ended.set()
+        if holder_of(lock) == mine: lock.unlink(missing_ok=True)
 
-# %% ../nbs/core/80_sweep.ipynb #f020b167-6
+# %% ../nbs/core/80_sweep.ipynb #f020b167-7
 def is_done(
     run: Run,  # of a plan
 ) -> bool:
@@ -253,7 +288,7 @@ def waits_for(
     reads = lambda other: any(isinstance(v, str) and v.startswith(f"{other.folder}{os.sep}") for v in run.parameters.values())
     return next((other.key for other in runs if other.folder != run.folder and reads(other) and not is_done(other)), "")
 
-# %% ../nbs/core/80_sweep.ipynb #f020b167-7
+# %% ../nbs/core/80_sweep.ipynb #f020b167-8
 QUIET = ["--log-level=CRITICAL"]  # of a kernel about itself; what a notebook says is in its record
 
 
@@ -292,7 +327,7 @@ def execute(
             return problem
     except DiffhyperError as e: return str(e)
 
-# %% ../nbs/core/80_sweep.ipynb #f020b167-8
+# %% ../nbs/core/80_sweep.ipynb #f020b167-9
 @dataclass(frozen=True)
 class State:
     "Where a run stands."
@@ -314,7 +349,7 @@ def state_of(
     if other := waits_for(run, runs): return State("waits", f"for {other}")
     return State("due", "its process died" if lock_of(run).exists() else "")
 
-# %% ../nbs/core/80_sweep.ipynb #f020b167-9
+# %% ../nbs/core/80_sweep.ipynb #f020b167-10
 TICK_SEC = 2.0  # between two looks at what is still running
 
 
@@ -353,7 +388,7 @@ def chosen_runs(
     require(chosen, f"no run's name contains {only!r}; there are {', '.join(r.key for r in runs)}")
     return [r for r in chosen if not failed or state_of(r, runs).state == "failed"]
 
-# %% ../nbs/core/80_sweep.ipynb #f020b167-10
+# %% ../nbs/core/80_sweep.ipynb #f020b167-11
 def looked(
     watch: Callable[[], None] | None,  # of `sweep`
 ):
@@ -390,7 +425,7 @@ def sweep(
     looked(watch)
     return states
 
-# %% ../nbs/core/80_sweep.ipynb #f020b167-11
+# %% ../nbs/core/80_sweep.ipynb #f020b167-12
 def collect(
     runs: list[Run],  # of a plan
     folder: str | Path,  # gets stage/name.rows.csv and the like
