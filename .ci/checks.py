@@ -219,7 +219,7 @@ def check_translation(repo):
     text, path = repo.text('README.md'), readme.TRANSLATION
     if path not in repo.files: yield f'{path} does not exist'; return 1
     translated = readme.from_root(repo.text(path))
-    for gap in readme.translation_gaps(text, translated): yield f'{path} has not followed README.md: {gap}'
+    for gap in readme.translation_gaps(text, translated, readme.broken_links(repo.root, text)): yield f'{path} has not followed README.md: {gap}'
     for target in readme.broken_links(repo.root, translated): yield f'{path} links to {target}, which does not exist'
     if f']({path})' not in text or '](README.md)' not in translated: yield f'README.md and {path} do not link to each other'
     return len(readme.skeleton(text)['links'])

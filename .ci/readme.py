@@ -50,16 +50,16 @@ def broken_links(root, text):
 TRANSLATION = 'nbs/README.ko.md'
 
 
-def skeleton(text):
-    "What a translation shares with its original: kind of part -> the parts, in their order."
+def skeleton(text, but=()):
+    "What a translation shares with its original: kind of part -> the parts, in their order, without the links `but`."
     prose = ''.join(piece for piece in CODE.split(text)[::2])
     return {'code blocks': re.findall(r'^```.*?^```', text, re.DOTALL | re.M), 'headings': re.findall(r'^#+(?= )', prose, re.M),
-            'links': [m[2] for m in LINK.finditer(prose) if m[2] not in ('README.md', TRANSLATION)], 'rows of tables': [line.count('|') for line in text.splitlines() if line.startswith('|')]}
+            'links': [m[2] for m in LINK.finditer(prose) if m[2] not in ('README.md', TRANSLATION, *but)], 'rows of tables': [line.count('|') for line in text.splitlines() if line.startswith('|')]}
 
 
-def translation_gaps(text, translated):
-    "How a translation, its links already from the root, falls behind the original."
-    for (kind, here), there in zip(skeleton(text).items(), skeleton(translated).values()):
+def translation_gaps(text, translated, but=()):
+    "How a translation, its links already from the root, falls behind the original, the links `but` aside."
+    for (kind, here), there in zip(skeleton(text, but).items(), skeleton(translated, but).values()):
         if lost := next((part for part in here if part not in there), None): yield f'{kind}: {lost.splitlines()[0]!r} is missing'
         elif here != there: yield f'{kind}: {len(there)} instead of {len(here)}, or in another order'
 

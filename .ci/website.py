@@ -222,7 +222,7 @@ def names_page(repo, found, names):
 
 def toctrees(found):
     tree = lambda caption, entries: f'```{{toctree}}\n:hidden:\n:caption: {caption}\n\n' + '\n'.join(entries) + '\n```\n'
-    return '\n'.join([*(tree(caption, [p.name for p in found if p.group == group]) for group, caption in GROUPS.items()), tree('Reference', ['names', 'data/README'])])
+    return '\n'.join([*(tree(caption, [p.name for p in found if p.group == group]) for group, caption in GROUPS.items()), tree('Reference', ['names', 'data/README', '한국어 <README.ko>'])])
 
 
 def stage(repo, found, outputs, target):
@@ -244,6 +244,8 @@ def stage(repo, found, outputs, target):
             shutil.copy(repo.root/path, place)
     (target/'names.md').write_text(names_page(repo, found, names), encoding='utf-8')
     (target/'data/README.md').write_text(linked(repo.text('data/README.md'), 'data/README.md', names), encoding='utf-8')
+    korean = repo.text(readme.TRANSLATION).replace('](../README.md)', '](index.ipynb)')  # the README is the first page
+    (target/'README.ko.md').write_text(linked(korean, readme.TRANSLATION, names), encoding='utf-8')
     for file in (HERE/'website').glob('*.*'):
         (place := target/('' if file.suffix == '.py' else '_static')).mkdir(exist_ok=True)
         shutil.copy(file, place)

@@ -6,7 +6,7 @@
 __all__ = ['STAGE_KEYS', 'TOUCH_SEC', 'STALE_SEC', 'QUIET', 'TICK_SEC', 'Run', 'filled', 'folder_name', 'named_runs', 'grid_runs',
            'stage_runs', 'read_plan', 'parameters_of', 'check_parameters', 'lock_of', 'holder_of', 'is_alive',
            'is_running', 'proves_alive', 'take_away', 'end_orphans', 'claimed', 'is_done', 'clear_folder', 'waits_for',
-           'what_failed', 'note_outcome', 'execute', 'State', 'state_of', 'finished', 'problem_of', 'chosen_runs',
+           'what_failed', 'note_outcome', 'execute', 'RunState', 'state_of', 'finished', 'problem_of', 'chosen_runs',
            'looked', 'sweep', 'collect']
 
 # %% ../nbs/core/80_sweep.ipynb #f020b167
@@ -329,7 +329,7 @@ def execute(
 
 # %% ../nbs/core/80_sweep.ipynb #f020b167-9
 @dataclass(frozen=True)
-class State:
+class RunState:
     "Where a run stands."
     state: str  # done, running, failed, waits or due
     problem: str = ""  # why it failed, or what it waits for
@@ -339,15 +339,15 @@ class State:
 def state_of(
     run: Run,  # of a plan
     runs: list[Run],  # of the plan
-) -> State:
+) -> RunState:
     "Where a run stands, from its files."
     path = run.folder / "outcome.json"
     outcome = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    if is_running(run): return State("running", seconds=time.time() - (run.folder / "parameters.json").stat().st_mtime if (run.folder / "parameters.json").exists() else 0.0)
-    if is_done(run): return State("done", seconds=outcome.get("seconds", 0.0))
-    if outcome.get("problem") and outcome["parameters"] == run.parameters: return State("failed", outcome["problem"], outcome["seconds"])
-    if other := waits_for(run, runs): return State("waits", f"for {other}")
-    return State("due", "its process died" if lock_of(run).exists() else "")
+    if is_running(run): return RunState("running", seconds=time.time() - (run.folder / "parameters.json").stat().st_mtime if (run.folder / "parameters.json").exists() else 0.0)
+    if is_done(run): return RunState("done", seconds=outcome.get("seconds", 0.0))
+    if outcome.get("problem") and outcome["parameters"] == run.parameters: return RunState("failed", outcome["problem"], outcome["seconds"])
+    if other := waits_for(run, runs): return RunState("waits", f"for {other}")
+    return RunState("due", "its process died" if lock_of(run).exists() else "")
 
 # %% ../nbs/core/80_sweep.ipynb #f020b167-10
 TICK_SEC = 2.0  # between two looks at what is still running
