@@ -205,7 +205,7 @@ async def explore(page, folder):
     took['dhp-restore'] = await changed(page, page.locator('.dhp-restore input[type=checkbox]').click(), 'restore')
     for tab in ('Latent', 'Reverse process'):
         await page.locator('.dhp-tabs').get_by_text(tab, exact=True).click()
-        try: await page.wait_for_selector('img.dhp-figure:visible, .dhp-figure img:visible, .dhp-frames canvas:visible', timeout=1000 * MOVE_SECONDS)
+        try: await page.wait_for_selector('img.dhp-figure:visible, .dhp-frames canvas:visible', timeout=1000 * MOVE_SECONDS)
         except Exception: raise Problem(f'tab {tab} shows no picture') from None
         await status_is_ready(page)
     picture, text = folder/'uploaded.png', folder/'no_picture.png'

@@ -188,7 +188,7 @@ _STYLE = '''
 .dhp-counted, .dhp-status { font-size: 13px; }
 .dhp-message .dhp-error { font-size: 13px; padding: 6px 12px; border-left: 4px solid var(--jp-error-color1, #c62828); background: var(--jp-layout-color2, #eee); color: var(--jp-ui-font-color1, inherit); }
 .dhp-message pre { font-size: 11px; overflow-x: auto; }
-.dhp-figure img { background: white; border-radius: 4px; max-width: 100%; height: auto; object-fit: contain; align-self: flex-start; }
+.dhp-figure { background: white; border-radius: 4px; max-width: 100%; height: auto; object-fit: contain; align-self: flex-start; }
 .dhp-upload button { width: 100%; margin: 2px 0; }
 .dhp-stale { opacity: 0.35; transition: opacity 0.2s 0.5s; }
 .dhp-chunks .widget-readout, .dhp-sampling .widget-readout { min-width: 82px; overflow: visible; }
