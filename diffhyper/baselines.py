@@ -240,7 +240,7 @@ def build(
 ) -> DiffusionHyperprior | Baseline:  # not trained
     "The model that a configuration names."
     if config.model not in OWN_KINDS: return Baseline(config.model, config.N, config.M, config.lambda_rate)
-    return OWN_KINDS[config.model](config.N, config.M, config.diffusion_steps, config.lambda_rate, config.schedule, config.denoiser_channels, config.pattern)
+    return OWN_KINDS[config.model](config.N, config.M, config.diffusion_steps, config.lambda_rate, config.schedule, config.denoiser_channels, config.pattern, config.filter_blocks)
 
 # %% ../nbs/core/48_baselines.ipynb #f020b167-10
 def load_codec(

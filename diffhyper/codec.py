@@ -68,12 +68,14 @@ class DiffusionHyperprior(CompressionModel):
         schedule: str = "cosine",  # or "linear"
         denoiser_channels: int = 128,  # width of the denoiser
         pattern: str = "quadtree",  # which elements share a coding step; or "grid" or "channels"
+        filter_blocks: int = 3,  # residual blocks in the filters of g_a and g_s, at most 6: further ones would look beyond the margin of a tile
     ):
         super().__init__()
+        require(1 <= filter_blocks <= 6, f"filter_blocks is {filter_blocks}; choose 1 to 6")
         require(M % 8 == 0 and M <= 768, f"M is {M}; it must be a multiple of 8 (the channel groups of the coding steps) and at most 768 (samples of a 16x16 patch)")
         lo, hi = lambda_range(lambda_rate)
         octaves = 0.5 * math.log2(hi / lo)  # the best step goes with the root of lambda_rate
-        self.g_a, self.g_s = AnalysisTransform(N, M), SynthesisTransform(N, M)
+        self.g_a, self.g_s = AnalysisTransform(N, M, filter_blocks), SynthesisTransform(N, M, filter_blocks)
         self.h_a, self.h_s = HyperAnalysis(N, M), HyperSynthesis(N, M)
         self.gain, self.hyper_gain = GainUnit(M, octaves), GainUnit(N, octaves / 2)
         self.entropy_bottleneck, self.gaussian_conditional = EntropyBottleneck(N), GaussianConditional(None)
@@ -95,6 +97,14 @@ def downsampling_factor(self: DiffusionHyperprior) -> int:
 def variable_rate(self: DiffusionHyperprior) -> bool:
     "Whether one model covers a range of rates."
     return bool(self.lambda_range[0] < self.lambda_range[1])
+
+@patch
+def deepen(
+    self: DiffusionHyperprior,
+    filter_blocks: int,  # residual blocks in the filters of g_a and g_s afterwards; no fewer than there are
+):
+    "Give the filters more blocks, which start as identities: the model computes what it did before."
+    for transform in (self.g_a, self.g_s): transform.filter.deepen(filter_blocks)
 
 # %% ../nbs/core/40_codec.ipynb #92ecc600-1
 @patch
@@ -575,7 +585,8 @@ def from_state_dict(
     (_, M), (_, N), (width,) = list(shapes.values())[:3]
     steps, kind = state_dict["diffusion_config"].tolist()
     require(0 <= kind < 2 * len(PATTERNS), f"these weights of a diffusion hyperprior are of a later version or damaged: their schedule and pattern are number {kind}")
-    model = cls(N, M, steps, ",".join(repr(v) for v in state_dict["lambda_range"].tolist()), ("cosine", "linear")[kind % 2], width, PATTERNS[kind // 2])
+    blocks = len({n.split(".")[3] for n in state_dict if n.startswith("g_a.filter.blocks.")}) or 3  # none: other transforms
+    model = cls(N, M, steps, ",".join(repr(v) for v in state_dict["lambda_range"].tolist()), ("cosine", "linear")[kind % 2], width, PATTERNS[kind // 2], blocks)
     try: model.load_state_dict(model.unpacked(state_dict))
     except RuntimeError as e: raise DiffhyperError(f"weights do not fit the architecture (N={N}, M={M}): {str(e).splitlines()[-1].strip()}") from None
     return model

@@ -91,6 +91,7 @@ def check_train_config(
     for n in ("diffusion_weight", "preview_weight", "hyperprior_weight", "aux_lr", "warmup_steps", "lr_final", "num_workers", "cache_gb"):
         require(getattr(c, n) >= 0, f"{n} is {getattr(c, n)!r}; it cannot be negative")
     require(c.M % 8 == 0 and c.M <= 768, f"M is {c.M}; it must be a multiple of 8 (the channel groups of the coding steps) and at most 768 (samples of a 16x16 patch)")
+    require(1 <= c.filter_blocks <= 6, f"filter_blocks is {c.filter_blocks}; choose 1 to 6")
     require(1 <= c.diffusion_steps <= 10000, f"diffusion_steps is {c.diffusion_steps}; choose 1 to 10000")
     for n, known in (("schedule", ("linear", "cosine")), ("model", MODELS), ("pattern", PATTERNS), ("autocast", ("auto", "on", "off"))):
         require(getattr(c, n) in known, f"{n} is {getattr(c, n)!r}; choose {', '.join(known[:-1])} or {known[-1]}")
@@ -154,6 +155,7 @@ class TrainConfig:
     schedule: str = "cosine"  # diffusion schedule, "cosine" or "linear"
     denoiser_channels: int = 128  # width of the denoiser
     pattern: str = "quadtree"  # which elements share a coding step: "quadtree", "grid" or "channels"
+    filter_blocks: int = 3  # residual blocks in the filters of g_a and g_s, 1 to 6
     image_size: int = 128  # side of a training crop in pixels, a multiple of 64
     device: str = "auto"  # "auto", "cpu", "cuda" or "cuda:0" ...
     diffusion_weight: float = 0.02  # weight of the denoising loss, in bits per pixel
