@@ -20,7 +20,7 @@ from .files import replacing
 from .ops import pick_device
 
 # %% ../nbs/core/42_loading.ipynb #cadaf09d
-PRETRAINED = "diffhyper-3"  # the weights that are used where no others are named
+PRETRAINED = "diffhyper-4"  # the weights that are used where no others are named
 
 
 def read_weights(
