@@ -32,7 +32,7 @@ AT_ONCE, NOTEBOOK_SECONDS, MOVE_SECONDS = 2, 420, 60
 ACCEPTED = r'other programs are busy here|measure_speed\(config\)'  # on standard error: speed.ipynb says so where it shares the machine, as it does here
 SETTINGS = {  # of JupyterLab: no questions, and whole pages in the document, so that one picture shows all
     'apputils-extension/notification': dict(fetchNews='false', checkForUpdates=False),
-    'notebook-extension/tracker': dict(windowingMode='none'),
+    'notebook-extension/tracker': dict(windowingMode='none', scrollPastEnd=False),
 }
 
 
