@@ -43,7 +43,7 @@ from .metrics import bpp, compression_ratio, ms_ssim, psnr_db
 from .ops import pad_to_multiple
 
 # %% ../nbs/core/82_explore.ipynb #f020b167-1
-MAX_FILE_BYTES, MAX_FILE_PIXELS, EXPLORED_PIXELS = 64_000_000, 50_000_000, 600_000
+MAX_FILE_BYTES, MAX_FILE_PIXELS, EXPLORED_PIXELS = 64_000_000, 50_000_000, 400_000
 
 @dataclass(frozen=True)
 class PictureFile:
