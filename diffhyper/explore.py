@@ -16,6 +16,7 @@ import html
 import io
 import math
 import time
+import warnings
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -118,10 +119,13 @@ def read_photo(
 ) -> Photo:
     "The picture in a file; raises `DiffhyperError` if there is none or if it is too large."
     require(file.data, f'{file.name} is empty; choose another file')
-    picture = open_picture(io.BytesIO(file.data), file.name, MAX_FILE_PIXELS)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always')
+        picture = open_picture(io.BytesIO(file.data), file.name, MAX_FILE_PIXELS)
+    said = [str(w.message).removeprefix(own) for w in caught if str(w.message).startswith(own := f'{file.name}: ')]
     image, (width, height) = reduced(picture.rgb), picture.rgb.size
     image.info = {}
-    notes = [f'reduced from {width}\N{MULTIPLICATION SIGN}{height} to {image.width}\N{MULTIPLICATION SIGN}{image.height} pixels'] * (image is not picture.rgb) + ['its transparency is left out'] * bool(picture.alpha)
+    notes = [f'reduced from {width}\N{MULTIPLICATION SIGN}{height} to {image.width}\N{MULTIPLICATION SIGN}{image.height} pixels'] * (image is not picture.rgb) + ['its transparency is left out'] * bool(picture.alpha) + said
     return Photo(file.name, image, ', '.join(notes), Pane('original', np.asarray(image)))
 
 # %% ../nbs/core/82_explore.ipynb #f020b167-8
@@ -498,7 +502,7 @@ def latent_figure(
     coding_steps: int,  # of the walk
 ) -> Figure:
     "Histograms of y, means, scales, and the whitened latent against N(0, 1)."
-    fig = Figure(figsize=(9.6, 5.8), layout='constrained')
+    fig = Figure(figsize=(8.6, 5.6), layout='constrained')
     axes, borders, u = fig.subplots(2, 2).ravel(), (SCALES[1:] * SCALES[:-1]).sqrt().numpy(), np.linspace(-5, 5, 101)
     kinds = [('hyperprior', latent.hyperprior, _OF_HYPERPRIOR)] + [(f'as coded, S = {coding_steps}', latent.walked, _OF_WALK)] * bool(coding_steps)
     bins, scales = _symmetric(latent.y), np.concatenate([[0.1], borders])  # of the coder's tables, the floor first
@@ -522,8 +526,8 @@ def _label_latent(fig, axes, kinds):
     for ax, label in zip(axes, ('density', 'density', '% of the elements', 'density')): ax.set_ylabel(label)
     axes[3].set_ylim(0, 1.55 * axes[3].get_ylim()[1])
     for ax in (axes[1], axes[3]): ax.legend(frameon=True, framealpha=1, edgecolor='none', fontsize='small', loc='upper left')
-    free = ', '.join(f'{100 * (1 - g.coded.mean()):.0f} % {name}' for name, g, _ in kinds)
-    fig.supxlabel(f'scale at its floor of {SCALES[0]:g}, where an element costs nothing and is left out on the right: {free}', size='small', color='0.3')
+    free = ', '.join(f'{100 * (1 - g.coded.mean()):.0f} % ({name})' for name, g, _ in kinds)
+    fig.supxlabel(f'Elements whose scale is at its floor of {SCALES[0]:g} cost nothing. Left out of the whitened ones: {free}.', size='small', color='0.3')
 
 # %% ../nbs/core/82_explore.ipynb #f020b167-36
 _COLUMNS = (('', '', lambda n: html.escape(n.coder)), ('bytes', '', lambda n: f'{n.num_bytes:,}'), ('rate', 'bit/pixel', lambda n: f'{n.bpp:.3f}'), ('PSNR', 'dB', lambda n: f'{n.psnr_db:.2f}'),
