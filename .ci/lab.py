@@ -27,12 +27,12 @@ from playwright.async_api import async_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 BROWSERS = ('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable')
-WIDTH, HEIGHT, MAX_HEIGHT = 1400, 1000, 16_000  # pixels of the window; a page's picture grows to the page's height
+WIDTH, HEIGHT, NARROW, MAX_HEIGHT = 1400, 1000, 1000, 8000  # pixels of the window, and of a narrow one; pictures of a page grow to its height, in parts where it is higher
 AT_ONCE, NOTEBOOK_SECONDS, MOVE_SECONDS = 2, 420, 60
 ACCEPTED = r'other programs are busy here|measure_speed\(config\)'  # on standard error: speed.ipynb says so where it shares the machine, as it does here
 SETTINGS = {  # of JupyterLab: no questions, and whole pages in the document, so that one picture shows all
     'apputils-extension/notification': dict(fetchNews='false', checkForUpdates=False),
-    'notebook-extension/tracker': dict(windowingMode='none'),
+    'notebook-extension/tracker': dict(windowingMode='none', scrollPastEnd=False),
 }
 
 
@@ -100,10 +100,18 @@ STATE = """() => {
 LOOK = """() => {
   const page = document.querySelector('.jp-NotebookPanel:not(.lm-mod-hidden)')
   const shown = [...page.querySelectorAll('img')].filter(i => i.offsetParent)
+  const cut = [...page.querySelectorAll('.lm-TabBar-tabLabel, .widget-label, .widget-readout, .widget-button, figcaption')].filter(e => e.offsetParent && e.clientWidth > 0 && e.scrollWidth > e.clientWidth + 1)
   const wide = [...page.querySelectorAll('.jp-RenderedHTMLCommon, .jp-OutputArea-output')].filter(e => e.scrollWidth > e.clientWidth + 2 && e.clientWidth > 0)
   return {broken: shown.filter(i => i.complete && !i.naturalWidth).map(i => (i.getAttribute('src') || '').slice(0, 80)), pictures: shown.length,
-          wide: wide.map(e => (e.innerText || '').trim().slice(0, 60)),
+          wide: wide.map(e => (e.innerText || '').trim().slice(0, 60)), cut: cut.map(e => e.innerText.trim()),
           formulas: page.querySelectorAll('mjx-container').length, unrendered: page.querySelectorAll('mjx-merror, .MathJax_Error').length}
+}"""
+
+
+SCROLL = """top => {
+  const page = document.querySelector('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-WindowedPanel-outer')
+  page.scrollTop = top
+  return page.scrollHeight
 }"""
 
 
@@ -150,19 +158,27 @@ async def run_all(page, seconds=NOTEBOOK_SECONDS):
 async def look(page, state, picture):
     "Let the page be as high as its content, keep a picture of it, and raise `Problem` for what a reader would find wrong."
     await page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area').catch(() => null)") if await page.locator('.jp-FileBrowser').is_visible() else None
-    height = await page.evaluate("() => { const n = document.querySelector('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-WindowedPanel-outer'); n.scrollTop = 0; return n.scrollHeight }")
+    height = await page.evaluate(SCROLL, 0)
     await page.set_viewport_size(dict(width=WIDTH, height=min(MAX_HEIGHT, height + 160)))
-    await page.wait_for_timeout(1500)
-    await page.screenshot(path=picture)
+    for part, top in enumerate(range(0, height, MAX_HEIGHT - 160), 1):
+        await page.evaluate(SCROLL, top)
+        await page.wait_for_timeout(1500)
+        await page.screenshot(path=picture.with_stem(f'{picture.stem}_{part}') if part > 1 else picture)
     seen = await page.evaluate(LOOK)
     await page.set_viewport_size(dict(width=WIDTH, height=HEIGHT))
     said = [line for outputs in state['outputs'] for o in outputs if o.get('name') == 'stderr' for line in text_of(o).splitlines() if line.strip() and not re.search(ACCEPTED, line)]
     if said: raise Problem(f"red lines on standard error: {'; '.join(line[:200] for line in said[:4])}")
     if seen['broken']: raise Problem(f"pictures that do not load: {', '.join(seen['broken'])}")
     if seen['unrendered']: raise Problem(f"{seen['unrendered']} formulas that MathJax refuses")
-    if seen['wide']: raise Problem(f"wider than the page: {'; '.join(seen['wide'])}")
+    fits(seen)
     listen(page)
     return seen
+
+
+def fits(seen):
+    "Raise `Problem` for what is wider than its place."
+    if seen['wide']: raise Problem(f"wider than the page: {'; '.join(seen['wide'])}")
+    if seen['cut']: raise Problem(f"words that are cut off: {'; '.join(seen['cut'])}")
 
 
 def listen(page):
@@ -195,8 +211,28 @@ async def changed(page, act, what, pixels=True):
     return took
 
 
+async def zoom(page):
+    "All pictures come nearer with the wheel, and are whole again with a key."
+    before = (await shown(page))[1]
+    await page.locator('.dhp-viewer canvas').nth(1).click()
+    await page.mouse.wheel(0, -300)
+    await page.wait_for_timeout(500)
+    if any(a == b for a, b in zip(before, (await shown(page))[1])): raise Problem('the wheel moves not all of the pictures')
+    await page.keyboard.press('0')
+    if (await shown(page))[1] != before: raise Problem('the pictures are not whole again')
+
+
+async def play(page):
+    "The frames of the reverse process play."
+    caption = page.locator('.dhp-frames figcaption').first
+    before = await caption.inner_text()
+    await page.locator('.dhp-frames .widget-play button').first.click()
+    try: await page.wait_for_function('before => document.querySelector(".dhp-frames figcaption").innerText !== before', arg=before, timeout=10_000)
+    except Exception: raise Problem('the frames do not play') from None
+
+
 async def explore(page, folder):
-    "Move every slider, upload a picture and something that is none."
+    "Move every slider, zoom, play the frames, upload a picture and something that is none; the page fits into a narrow window too."
     await status_is_ready(page)
     handle = lambda name: page.locator(f'.{name} .noUi-handle').first
     took = {}
@@ -208,6 +244,8 @@ async def explore(page, folder):
         try: await page.wait_for_selector('img.dhp-figure:visible, .dhp-frames canvas:visible', timeout=1000 * MOVE_SECONDS)
         except Exception: raise Problem(f'tab {tab} shows no picture') from None
         await status_is_ready(page)
+    await play(page)
+    await zoom(page)
     picture, text = folder/'uploaded.png', folder/'no_picture.png'
     drawn = Image.new('RGB', (160, 120), 'white')
     ImageDraw.Draw(drawn).ellipse((30, 10, 130, 110), fill='crimson')
@@ -221,6 +259,12 @@ async def explore(page, folder):
     await status_is_ready(page)
     pale = await page.evaluate("() => !!document.querySelector('.dhp-viewer').closest('.dhp-stale')")
     if pale or await shown(page) != before: raise Problem('a bad upload took the picture away')
+    await page.set_viewport_size(dict(width=NARROW, height=HEIGHT))
+    await page.wait_for_timeout(1500)
+    await page.locator('.dhp-explorer').evaluate('e => e.scrollIntoView()')
+    await page.screenshot(path=folder/'explorer_narrow.png')
+    fits(await page.evaluate(LOOK))
+    await page.set_viewport_size(dict(width=WIDTH, height=HEIGHT))
     listen(page)
     return ', '.join(f'{name[4:]} {seconds:.1f} s' for name, seconds in took.items())
 
@@ -271,6 +315,7 @@ PLANTED = {  # a fault in a cell, and the words that must be said of it
     'picture': ('markdown', '![gone](gone.png)', 'do not load'),
     'script': ('code', 'from IPython.display import Javascript; Javascript("setTimeout(() => { throw Error(1) })")', 'the browser says'),
     'formula': ('markdown', r'$\frac{1}$', 'refuses'),
+    'cut': ('code', 'import ipywidgets; ipywidgets.Button(description="a label that is much longer than its button")', 'cut off'),
     'wide': ('code', 'from IPython.display import HTML; HTML("<div style=\'width: 4000px\'>wide</div>")', 'wider'),
 }
 

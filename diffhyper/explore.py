@@ -6,16 +6,17 @@
 __all__ = ['MAX_FILE_BYTES', 'MAX_FILE_PIXELS', 'EXPLORED_PIXELS', 'PANELS', 'MAX_SAMPLING_STEPS', 'EXPLORED_ANCHORS',
            'CODER_NAMES', 'FRAME_STEPS', 'MAX_FRAMES', 'FRAME_SIDE', 'PictureFile', 'check_file_size', 'picture_file',
            'png_of', 'Pane', 'Photo', 'reduced', 'read_photo', 'State', 'chunk_count', 'arrival', 'Compressed',
-           'compress_photo', 'Decoded', 'decode_photo', 'difference', 'Numbers', 'numbers_of', 'encode_anchor',
-           'bit_map', 'covering', 'Gaussians', 'Latent', 'gaussians_of', 'latent_of', 'frame_pane', 'process_frames',
-           'View', 'Stage', 'figure_png', 'bits_figure', 'latent_figure', 'what_is_counted', 'numbers_html', 'Renderer',
-           'process_start']
+           'compress_photo', 'Decoded', 'decode_photo', 'picture_size', 'latents_from_noise', 'sample_photo',
+           'difference', 'Numbers', 'numbers_of', 'encode_anchor', 'bit_map', 'covering', 'Gaussians', 'Latent',
+           'gaussians_of', 'latent_of', 'frame_pane', 'process_frames', 'View', 'Stage', 'figure_png', 'bits_figure',
+           'latent_figure', 'what_is_counted', 'numbers_html', 'Renderer', 'process_start']
 
 # %% ../nbs/core/82_explore.ipynb #f020b167
 import html
 import io
 import math
 import time
+import warnings
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -43,7 +44,7 @@ from .metrics import bpp, compression_ratio, ms_ssim, psnr_db
 from .ops import pad_to_multiple
 
 # %% ../nbs/core/82_explore.ipynb #f020b167-1
-MAX_FILE_BYTES, MAX_FILE_PIXELS, EXPLORED_PIXELS = 64_000_000, 50_000_000, 600_000
+MAX_FILE_BYTES, MAX_FILE_PIXELS, EXPLORED_PIXELS = 64_000_000, 50_000_000, 400_000
 
 @dataclass(frozen=True)
 class PictureFile:
@@ -117,10 +118,14 @@ def read_photo(
     file: PictureFile,  # of one picture
 ) -> Photo:
     "The picture in a file; raises `DiffhyperError` if there is none or if it is too large."
-    picture = open_picture(io.BytesIO(file.data), file.name, MAX_FILE_PIXELS)
+    require(file.data, f'{file.name} is empty; choose another file')
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always')
+        picture = open_picture(io.BytesIO(file.data), file.name, MAX_FILE_PIXELS)
+    said = [str(w.message).removeprefix(own) for w in caught if str(w.message).startswith(own := f'{file.name}: ')]
     image, (width, height) = reduced(picture.rgb), picture.rgb.size
     image.info = {}
-    notes = [f'reduced from {width}\N{MULTIPLICATION SIGN}{height} to {image.width}\N{MULTIPLICATION SIGN}{image.height} pixels'] * (image is not picture.rgb) + ['its transparency is left out'] * bool(picture.alpha)
+    notes = [f'reduced from {width}\N{MULTIPLICATION SIGN}{height} to {image.width}\N{MULTIPLICATION SIGN}{image.height} pixels'] * (image is not picture.rgb) + ['its transparency is left out'] * bool(picture.alpha) + said
     return Photo(file.name, image, ', '.join(notes), Pane('original', np.asarray(image)))
 
 # %% ../nbs/core/82_explore.ipynb #f020b167-8
@@ -217,17 +222,49 @@ def decode_photo(
     file: Compressed,            # all of it
     chunks: int,                 # that have arrived
     restore: bool,               # denoise the latent before synthesis, where all has arrived
-    sampling_steps: int,         # DDIM steps of what has not arrived; 0: its posterior mean
-    seed: int,                   # of the sample
 ) -> Decoded:
-    "The picture of what has arrived."
+    "The picture of what has arrived; what has not is replaced by its posterior mean."
     data, start = file.prefix(chunks), time.perf_counter()
-    contents = unpack(data, partial=True)
-    if sampling_steps and contents.problem:
-        shape = contents.header.height, contents.header.width
-        x = model.preview([[s] for s in model_strings(contents)], shape, sampling_steps, torch.Generator().manual_seed(seed), eight_bit=True)['x_hat']
-    else: x = decode(model, contents, restore)
+    x = decode(model, unpack(data, partial=True), restore)
     return Decoded(to_image(x), len(data), time.perf_counter() - start)
+
+# %% ../nbs/core/82_explore.ipynb #walk-from-noise-1
+def picture_size(
+    file: Compressed,  # all of it
+) -> tuple[int, int]:  # width and height
+    "The size of the picture in a file."
+    return file.contents.header.width, file.contents.header.height
+
+# %% ../nbs/core/82_explore.ipynb #walk-from-noise-2
+def latents_from_noise(
+    model: DiffusionHyperprior,  # the one that compressed
+    file: Compressed,            # all of it
+    chunks: int,                 # that have arrived
+    sampling_steps: int,         # reverse steps
+    seed: int,                   # of the noise
+) -> tuple:  # (Hyperprior, iterator of time, latent at that time and clean estimate)
+    "The reverse process from noise to a sample of what has not arrived, as `reverse_process` walks it."
+    strings = tuple(model_strings(unpack(file.prefix(chunks), partial=True)))
+    prior, y_hat, arrived = model.decode_latent(strings, picture_size(file)[::-1])
+    y_hat = torch.where(arrived, y_hat, prior.means_hat)
+    return prior, reverse_process(model.denoiser, prior, y_hat, arrived, sampling_steps, torch.Generator().manual_seed(seed))
+
+# %% ../nbs/core/82_explore.ipynb #walk-from-noise-3
+@torch.no_grad()
+def sample_photo(
+    model: DiffusionHyperprior,  # the one that compressed
+    file: Compressed,            # all of it
+    chunks: int,                 # that have arrived
+    sampling_steps: int,         # DDIM steps of what has not arrived
+    seed: int,                   # of the noise
+) -> Iterator[Decoded | None]:
+    "The picture of what has arrived, with a sample of what has not: None before every step, the picture at the end."
+    start, (width, height) = time.perf_counter(), picture_size(file)
+    prior, latents = latents_from_noise(model, file, chunks, sampling_steps, seed)
+    for t, y, _ in latents:
+        if t: yield None
+    image = to_image(model.finish(prior, y, False, eight_bit=True)[..., :height, :width])
+    yield Decoded(image, len(file.prefix(chunks)), time.perf_counter() - start)
 
 # %% ../nbs/core/82_explore.ipynb #f020b167-15
 def difference(
@@ -238,7 +275,7 @@ def difference(
     d = np.asarray(decoded).astype(int) - np.asarray(original)
     usual = np.quantile(np.abs(d), 0.99)
     factor = 2 ** int(np.clip(np.log2(127 / max(usual, 1)), 0, 6))
-    return Pane(f'difference, amplified \N{MULTIPLICATION SIGN}{factor}', (128 + factor * d).clip(0, 255).astype(np.uint8))
+    return Pane(f'difference \N{MULTIPLICATION SIGN}{factor}, grey is none', (128 + factor * d).clip(0, 255).astype(np.uint8))
 
 # %% ../nbs/core/82_explore.ipynb #f020b167-16
 EXPLORED_ANCHORS = ('jpeg', 'webp')
@@ -373,10 +410,9 @@ def process_frames(
     seed: int,                   # of the noise
 ) -> Iterator[tuple | None]:     # (noisy Pane, clean Pane), or None after a step that is not shown
     "Walk from noise to a sample of what has not arrived: one item per step, and one at the end."
-    header = file.contents.header
-    prior, y_hat, arrived = model.decode_latent(tuple(model_strings(unpack(file.prefix(chunks), partial=True))), (header.height, header.width))
-    every, size, N = math.ceil((sampling_steps + 1) / MAX_FRAMES), (header.width, header.height), model.denoiser.scheduler.num_train_timesteps
-    for i, (t, y_t, y_0) in enumerate(reverse_process(model.denoiser, prior, torch.where(arrived, y_hat, prior.means_hat), arrived, sampling_steps, torch.Generator().manual_seed(seed))):
+    every, size, N = math.ceil((sampling_steps + 1) / MAX_FRAMES), picture_size(file), model.denoiser.scheduler.num_train_timesteps
+    prior, latents = latents_from_noise(model, file, chunks, sampling_steps, seed)
+    for i, (t, y_t, y_0) in enumerate(latents):
         shown = (sampling_steps - i) % every == 0
         label = f't = {t} of {N}' + (', noise' if t == N else ', the sample' if t == 0 else '')
         yield (frame_pane(model, y_t, prior, size, label), frame_pane(model, y_0, prior, size, 'clean estimate from it')) if shown else None
@@ -442,7 +478,7 @@ def bits_figure(
     fig = Figure(figsize=(wide + 5.6, 3.7), layout='constrained')
     picture, chunks = fig.subplots(1, 2, width_ratios=(wide + 0.6, 5))
     colours = LinearSegmentedColormap.from_list('bits', [to_rgba(_OF_BITS, 0), to_rgba(_OF_BITS, 0.95)])
-    picture.imshow(photo.image.convert('L'), cmap='gray', vmin=-80, vmax=255)
+    picture.imshow(photo.image.convert('L'), cmap='gray', vmin=-500, vmax=255)  # pale, so that the colours above can be read
     drawn = picture.imshow(shown, cmap=colours, vmin=0, vmax=np.quantile(shown, 0.995), extent=(0, 16 * shown.shape[1], 16 * shown.shape[0], 0), interpolation='nearest')
     picture.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[], anchor='W')
     picture.set_title(f'bits per 16\N{MULTIPLICATION SIGN}16 pixels, {arrival(arrived, contents.header.coding_steps)}', loc='left', size='medium')
@@ -466,13 +502,13 @@ def latent_figure(
     coding_steps: int,  # of the walk
 ) -> Figure:
     "Histograms of y, means, scales, and the whitened latent against N(0, 1)."
-    fig = Figure(figsize=(9.6, 5.8), layout='constrained')
+    fig = Figure(figsize=(8.6, 5.6), layout='constrained')
     axes, borders, u = fig.subplots(2, 2).ravel(), (SCALES[1:] * SCALES[:-1]).sqrt().numpy(), np.linspace(-5, 5, 101)
     kinds = [('hyperprior', latent.hyperprior, _OF_HYPERPRIOR)] + [(f'as coded, S = {coding_steps}', latent.walked, _OF_WALK)] * bool(coding_steps)
     bins, scales = _symmetric(latent.y), np.concatenate([[0.1], borders])  # of the coder's tables, the floor first
     _histogram(axes[0], latent.y.ravel(), bins, color='0.2')
     for name, g, colour in kinds:
-        _histogram(axes[1], g.mean.ravel(), bins, color=colour)
+        _histogram(axes[1], g.mean.ravel(), bins, color=colour, label=name)
         axes[2].stairs(100 * np.histogram(g.scale, scales)[0] / g.scale.size, scales, linewidth=1.4, color=colour)
         _histogram(axes[3], g.whitened, u, color=colour, label=f'{name}: mean {g.whitened.mean():.2f}, sd {g.whitened.std():.2f}'.replace('-', '\N{MINUS SIGN}'))
     axes[3].plot(u, np.exp(-u ** 2 / 2) / math.sqrt(2 * math.pi), color='black', linestyle='--', linewidth=1.2, label='N(0, 1)')
@@ -488,9 +524,10 @@ def _label_latent(fig, axes, kinds):
     labels = *['quantisation steps'] * 3, 'standard deviations'
     for ax, title, label in zip(axes, titles, labels): ax.set_title(title, loc='left', size='medium'); ax.set_xlabel(label); _quiet_axes(ax)
     for ax, label in zip(axes, ('density', 'density', '% of the elements', 'density')): ax.set_ylabel(label)
-    axes[3].set_ylim(0, 1.55 * axes[3].get_ylim()[1]); axes[3].legend(frameon=True, framealpha=1, edgecolor='none', fontsize='small', loc='upper left')
-    free = ', '.join(f'{100 * (1 - g.coded.mean()):.0f} % {name}' for name, g, _ in kinds)
-    fig.supxlabel(f'scale at its floor of {SCALES[0]:g}, where an element costs nothing and is left out on the right: {free}', size='small', color='0.3')
+    axes[3].set_ylim(0, 1.55 * axes[3].get_ylim()[1])
+    for ax in (axes[1], axes[3]): ax.legend(frameon=True, framealpha=1, edgecolor='none', fontsize='small', loc='upper left')
+    free = ', '.join(f'{100 * (1 - g.coded.mean()):.0f} % ({name})' for name, g, _ in kinds)
+    fig.supxlabel(f'Elements whose scale is at its floor of {SCALES[0]:g} cost nothing. Left out of the whitened ones: {free}.', size='small', color='0.3')
 
 # %% ../nbs/core/82_explore.ipynb #f020b167-36
 _COLUMNS = (('', '', lambda n: html.escape(n.coder)), ('bytes', '', lambda n: f'{n.num_bytes:,}'), ('rate', 'bit/pixel', lambda n: f'{n.bpp:.3f}'), ('PSNR', 'dB', lambda n: f'{n.psnr_db:.2f}'),
@@ -511,14 +548,15 @@ def numbers_html(
     view: View,  # as far as it is ready
 ) -> str:
     "The numbers as a table; rows of coders that are still searched for are left open."
-    head = ''.join(f'<th scope="col">{name}' + f' <small>{unit}</small>' * bool(unit) + '</th>' for name, unit, _ in _COLUMNS)
+    head = ''.join(f'<th scope="col">{name}' + f'<br><small>{unit}</small>' * bool(unit) + '</th>' for name, unit, _ in _COLUMNS)
     body = ''.join('<tr>' + ''.join(f'<{"td" if i else "th scope=row"}>{text(n)}</{"td" if i else "th"}>' for i, (_, _, text) in enumerate(_COLUMNS)) + '</tr>' for n in view.numbers)
     open_rows = ''.join(f'<tr><th scope=row>{CODER_NAMES[a]}</th>' + '<td>\N{HORIZONTAL ELLIPSIS}</td>' * (len(_COLUMNS) - 1) + '</tr>' for a in EXPLORED_ANCHORS[max(0, len(view.numbers) - 1):])
     fewest = [n.coder for n in view.numbers[1:] if n.num_bytes > 1.1 * view.num_bytes]
     note = f' {" and ".join(fewest)} cannot write as few bytes: the smallest file is shown.' if fewest else ''
+    small = ' MS-SSIM needs 161 pixels on both sides.' * any(math.isnan(n.ms_ssim) for n in view.numbers)
     photo = html.escape(f'{view.photo.name}, {view.photo.image.width}\N{MULTIPLICATION SIGN}{view.photo.image.height} pixels' + f' ({view.photo.note})' * bool(view.photo.note))
     return (f'<div class="dhp-counted"><b>{photo}.</b> {what_is_counted(view)}{note}</div><table><thead><tr>{head}</tr></thead><tbody>{body}{open_rows}</tbody></table>'
-            '<div class="dhp-footnote">The other coders are given the same number of bytes. Seconds: one run on this machine.</div>')
+            f'<div class="dhp-footnote">The other coders are given the same number of bytes. Seconds: one run on this machine.{small}</div>')
 
 # %% ../nbs/core/82_explore.ipynb #f020b167-38
 class Renderer:
@@ -528,7 +566,7 @@ class Renderer:
         model: DiffusionHyperprior,  # updated, in eval mode
         kept: int = 6,               # results of each kind; pictures decoded and other coders' files: four times and sixteen times as many
     ):
-        self.model, self.kept, self._frames = model, kept, {}
+        self.model, self.kept, self._frames, self._samples = model, kept, {}, {}
         keep = lambda function, times=1: lru_cache(times * kept)(function)
         bound = lambda function, times=1: keep(partial(function, model), times)
         self.photo, self.compressed, self.decoded, self.bit_map, self.latent = keep(read_photo), bound(compress_photo), bound(decode_photo, 4), bound(bit_map), bound(latent_of)
@@ -553,11 +591,27 @@ class Renderer:
 
     def _latent_png(self, latent, coding_steps): return figure_png(latent_figure(latent, coding_steps))
 
+# %% ../nbs/core/82_explore.ipynb #keep-few
+def _keep(kept: dict, key, value, most: int):
+    "Put a value in; the oldest goes where there are more than so many."
+    kept[key] = value
+    if len(kept) > most: del kept[next(iter(kept))]
+
+@patch
+def _decoded_of(self: Renderer, state: State, file: Compressed, share: float, end: float) -> Iterator[Stage]:
+    "Decode, in a stage per sampling step; the value of the generator is what was decoded."
+    if state.whole or not state.sampling_steps: return self.decoded(file, state.arrived, state.restore and state.whole)
+    key, steps = (file, state.arrived, state.sampling_steps, state.seed), state.sampling_steps
+    if key not in self._samples:
+        for i, decoded in enumerate(sample_photo(self.model, *key), 1):
+            if decoded is None: yield Stage(f'sampling, {i} of {steps}', share + (end - share) * i / (steps + 1), None)
+        _keep(self._samples, key, decoded, 4 * self.kept)
+    return self._samples[key]
+
 # %% ../nbs/core/82_explore.ipynb #f020b167-39
 @patch
-def _first_view(self: Renderer, state: State, photo: Photo, file: Compressed) -> View:
+def _first_view(self: Renderer, state: State, photo: Photo, file: Compressed, decoded: Decoded) -> View:
     "Pictures and our own numbers."
-    decoded = self.decoded(file, state.arrived, state.restore and state.whole, 0 if state.whole else state.sampling_steps, state.seed)
     return View(state, photo, file, decoded.num_bytes, photo.pane, self.pane(decoded), self.difference(photo, decoded), (self.ours(photo, file, decoded),))
 
 # %% ../nbs/core/82_explore.ipynb #f020b167-40
@@ -581,8 +635,7 @@ def _with_frames(self: Renderer, view: View, share: float) -> Iterator[Stage]:
         for i in range(steps + 1):
             yield Stage(f'reverse process, {i + 1} of {steps + 1}', share + (1 - share) * i / (steps + 1), view)
             frames.append(next(walk))
-        self._frames[key] = tuple(f for f in frames if f)
-        if len(self._frames) > self.kept // 2: del self._frames[next(iter(self._frames))]
+        _keep(self._frames, key, tuple(f for f in frames if f), self.kept // 2)
     return replace(view, frames=self._frames[key])
 
 # %% ../nbs/core/82_explore.ipynb #f020b167-42
@@ -609,7 +662,8 @@ def stages(
     yield stage('compressing')
     file = self.compressed(photo, state.quality, state.coding_steps)
     yield stage('decoding')
-    view = self._first_view(state, photo, file)
+    decoded = yield from self._decoded_of(state, file, 2 / total, 3 / total)
+    view = self._first_view(state, photo, file, decoded)
     for name in EXPLORED_ANCHORS:
         yield stage(f'{CODER_NAMES[name]} at the same bytes', view)
         view = replace(view, numbers=(*view.numbers, self.anchor(photo, name, view.num_bytes)))

@@ -131,7 +131,12 @@ function listen(root, view, redraw) {
     ArrowLeft: () => move(-0.1, 0), ArrowRight: () => move(0.1, 0), ArrowUp: () => move(0, -0.1), ArrowDown: () => move(0, 0.1),
   };
   const on = (name, does) => root.addEventListener(name, e => { if (name === "keydown" || e.target.tagName === "CANVAS") does(e, e.target.getBoundingClientRect()); }, {passive: false});
-  on("wheel", (e, box) => { e.preventDefault(); zoom(Math.exp(-clamp(e.deltaY, -200, 200) / 300), (e.clientX - box.left) / box.width, (e.clientY - box.top) / box.height); });
+  on("wheel", (e, box) => {
+    const meant = e.ctrlKey || e.metaKey || root.contains(document.activeElement), ends = view.zoom === 1 && e.deltaY > 0;
+    if (!meant || (ends && !e.ctrlKey && !e.metaKey)) return;  // the page scrolls
+    e.preventDefault();
+    zoom(Math.exp(-clamp(e.deltaY, -200, 200) / 300), (e.clientX - box.left) / box.width, (e.clientY - box.top) / box.height);
+  });
   on("pointerdown", e => { if (e.button === 0) e.target.setPointerCapture(e.pointerId); });
   on("pointermove", (e, box) => { if (e.target.hasPointerCapture(e.pointerId)) move(-e.movementX / box.width, -e.movementY / box.height); });
   on("dblclick", reset);
@@ -173,25 +178,29 @@ export default {render};
 # %% ../nbs/core/84_explore_widgets.ipynb #f020b167-7
 _STYLE = '''
 .dhp-explorer { font-family: var(--jp-ui-font-family, system-ui, sans-serif); color: var(--jp-ui-font-color1, inherit); }
-.dhp-panes { display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 10px; width: 100%; outline-offset: 3px; }
+.dhp-panes { display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 10px; width: 100%; }
+.dhp-panes:focus-visible { outline: 2px solid var(--jp-brand-color1, #1976d2); outline-offset: -2px; }
 .dhp-panes figure { margin: 0; min-width: 0; }
 .dhp-panes figcaption { font-size: 13px; padding: 2px 0; color: var(--jp-ui-font-color1, inherit); white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .dhp-panes canvas { display: block; width: 100%; cursor: grab; touch-action: none; background: var(--jp-layout-color2, #eee); }
 .dhp-panes canvas:active { cursor: grabbing; }
 .dhp-numbers table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; margin: 4px 0; }
-.dhp-numbers th, .dhp-numbers td { padding: 3px 14px; text-align: right; line-height: 1.5; border-bottom: 1px solid var(--jp-border-color2, #ccc); color: var(--jp-ui-font-color1, inherit); }
+.dhp-numbers th, .dhp-numbers td { padding: 3px 14px; text-align: right; line-height: 1.4; white-space: nowrap; border-bottom: 1px solid var(--jp-border-color2, #ccc); color: var(--jp-ui-font-color1, inherit); }
 .dhp-numbers th:first-child { text-align: left; padding-left: 0; }
 .dhp-numbers thead th { font-weight: 600; vertical-align: bottom; }
 .dhp-numbers tbody tr:first-child { font-weight: 600; }
 .dhp-numbers small, .dhp-footnote, .dhp-hint { font-weight: 400; font-size: 12px; color: var(--jp-ui-font-color2, #666); }
-.dhp-counted, .dhp-footnote, .dhp-hint, .dhp-status, .dhp-message { line-height: 1.5; }
-.dhp-counted, .dhp-status { font-size: 13px; }
+.dhp-counted, .dhp-footnote, .dhp-hint, .dhp-status, .dhp-working, .dhp-message { line-height: 1.5; }
+.dhp-counted, .dhp-status, .dhp-working { font-size: 13px; }
 .dhp-message .dhp-error { font-size: 13px; padding: 6px 12px; border-left: 4px solid var(--jp-error-color1, #c62828); background: var(--jp-layout-color2, #eee); color: var(--jp-ui-font-color1, inherit); }
 .dhp-message pre { font-size: 11px; overflow-x: auto; }
 .dhp-figure { background: white; border-radius: 4px; max-width: 100%; height: auto; object-fit: contain; align-self: flex-start; }
 .dhp-upload button { width: 100%; margin: 2px 0; }
-.dhp-stale { opacity: 0.35; transition: opacity 0.2s 0.5s; }
-.dhp-chunks .widget-readout, .dhp-sampling .widget-readout { min-width: 82px; overflow: visible; }
+.dhp-stale { opacity: 0.55; transition: opacity 0.2s 0.5s; }
+.dhp-controls .widget-readout { min-width: 82px; overflow: visible; }
+.dhp-tabs.widget-tab > .lm-TabBar .lm-TabBar-tab { flex: 0 0 auto; max-width: none; }
+.dhp-explorer .jupyter-widgets-disconnected::before { content: none; }
+.dhp-explorer.jupyter-widgets-disconnected::before { content: "The kernel of this page is gone. Run its cell again."; font: inherit; font-size: 13px; padding: 6px 12px; border-left: 4px solid var(--jp-error-color1, #c62828); }
 '''
 
 class Viewer(anywidget.AnyWidget):
@@ -217,9 +226,11 @@ function render({model, el}) {
   const button = el.appendChild(document.createElement("button")), input = el.appendChild(document.createElement("input"));
   Object.assign(button, {className: "jupyter-button widget-button", textContent: model.get("label"), type: "button"});
   Object.assign(input, {type: "file", accept: "image/*", hidden: true});
+  model.on("msg:custom", () => { button.textContent = model.get("label"); });  // it has arrived
   button.addEventListener("click", () => { input.value = ""; input.click(); });
   input.addEventListener("change", async () => {
     for (const file of input.files) {
+      button.textContent = `sending ${file.name} \u2026`;
       const about = start => ({name: file.name, size: file.size, start});
       if (!file.size || file.size > model.get("max_bytes")) model.send(about(0));
       else for (let start = 0; start < file.size; start += PART) model.send(about(start), undefined, [await file.slice(start, start + PART).arrayBuffer()]);
@@ -247,11 +258,13 @@ class Upload(anywidget.AnyWidget):
     def _received(self, widget, about, buffers):
         if about['start'] == 0: self._parts = []
         self._parts += map(bytes, buffers)
-        if not buffers or sum(map(len, self._parts)) == about['size']: self.arrived(about['name'], about['size'], b''.join(self._parts))
+        if buffers and sum(map(len, self._parts)) < about['size']: return
+        self.send('arrived')
+        self.arrived(about['name'], about['size'], b''.join(self._parts))
 
 # %% ../nbs/core/84_explore_widgets.ipynb #f020b167-9
 SAMPLING_CHOICES = tuple(n for n in (0, 1, 2, 5, 10, 20, 50) if n <= MAX_SAMPLING_STEPS)
-_WIDE, _LABEL = W.Layout(width='auto'), dict(description_width='94px')
+_WIDE, _LABEL = W.Layout(width='auto'), dict(description_width='104px')
 
 def _classed(widget, *names):
     for name in names: widget.add_class(f'dhp-{name}')
@@ -276,9 +289,9 @@ class Controls:
         self.upload = _classed(Upload(uploaded, layout=_WIDE), 'upload')
         self.quality = _classed(W.FloatSlider(0.5, min=0, max=1, step=0.01, description='quality', **own), 'quality')
         self.coding_steps = _classed(W.SelectionSlider(options=CODING_STEPS, value=4, description='coding steps', **own), 'steps')
-        self.chunks = _classed(W.SelectionSlider(options=chunk_choices(4), value=chunk_count(4), description='arrived', **own), 'chunks')
-        self.restore = _classed(W.Checkbox(True, description='restore before synthesis', indent=False, layout=_WIDE, tooltip='denoise the latent; acts where all has arrived'), 'restore')
-        self.sampling = _classed(W.SelectionSlider(options=[(str(n) if n else '0: mean', n) for n in SAMPLING_CHOICES], description='sampling', tooltip='for what has not arrived', **own), 'sampling')
+        self.chunks = _classed(W.SelectionSlider(options=chunk_choices(4), value=chunk_count(4), description='chunks arrived', **own), 'chunks')
+        self.restore = _classed(W.Checkbox(True, description='restore before synthesis', tooltip='denoise the latent; acts where all has arrived', **own), 'restore')
+        self.sampling = _classed(W.SelectionSlider(options=[(str(n) if n else '0: mean', n) for n in SAMPLING_CHOICES], description='sampling steps', tooltip='for what has not arrived', **own), 'sampling')
         self.noise = _classed(W.Button(description='other noise', layout=_WIDE, tooltip='sample from other noise'), 'noise')
 
     @property
@@ -287,21 +300,23 @@ class Controls:
         return self.quality, self.chunks, self.restore, self.sampling
 
     def box(self) -> W.Widget:
-        "All of them: the picture, its file, what is made of it."
-        columns = dict(grid_template_columns='repeat(3, minmax(0, 1fr))', grid_gap='2px 18px')
-        return W.GridBox([self.sample, self.path, self.upload, self.quality, self.coding_steps, self.chunks, self.sampling, self.noise, self.restore], layout=W.Layout(**columns))
+        "All of them: the picture, its file, what is made of it; fewer columns where there is no room for three."
+        columns = dict(grid_template_columns='repeat(auto-fit, minmax(300px, 1fr))', grid_gap='2px 18px')
+        groups = (self.sample, self.path, self.upload), (self.quality, self.coding_steps, self.chunks), (self.restore, self.sampling, self.noise)
+        return _classed(W.GridBox([W.VBox(g) for g in groups], layout=W.Layout(**columns)), 'controls')
 
 # %% ../nbs/core/84_explore_widgets.ipynb #f020b167-11
 _TITLES = dict(bits='Where the bits went', latent='Latent', process='Reverse process')
+_ZOOM = '<div class="dhp-hint">Click a picture, then the wheel, + and \N{MINUS SIGN} zoom all three; drag or arrows move; double click or 0 shows the whole.</div>'
 
 # %% ../nbs/core/84_explore_widgets.ipynb #f020b167-12
 class Display:
     "The widgets that show a view."
     def __init__(self):
-        self.status, self.message, self.numbers = (_classed(W.HTML(), name) for name in ('status', 'message', 'numbers'))
+        self.status, self.message, self.numbers, self.working = (_classed(W.HTML(), name) for name in ('status', 'message', 'numbers', 'working'))
         self.progress = W.FloatProgress(0, min=0, max=1, layout=W.Layout(width='240px', height='10px', visibility='hidden'))
         self.viewer, self.player = _classed(Viewer(), 'viewer'), Viewer()
-        self.pictures = W.VBox([self.viewer])
+        self.pictures = W.VBox([self.viewer, W.HTML(_ZOOM)])
         self.figures = {p: _classed(W.Image(format='png', layout=W.Layout(max_width='100%')), 'figure') for p in PANELS if p != 'process'}
         self.hint, self.play, self.slider = _classed(W.HTML(), 'hint'), W.Play(interval=400, min=0, max=0), W.IntSlider(min=0, max=0, description='frame', layout=W.Layout(width='420px'))
         W.jslink((self.play, 'value'), (self.slider, 'value')); W.jslink((self.slider, 'value'), (self.player, 'index'))  # in the browser: playing asks nothing of the kernel
@@ -313,7 +328,7 @@ class Display:
 
     def box(self) -> list:
         "From top to bottom."
-        return [W.HBox([self.status, self.progress], layout=W.Layout(align_items='center', grid_gap='12px', min_height='28px')), self.message, self.pictures, self.numbers, self.tabs]
+        return [W.HBox([self.status, self.progress], layout=W.Layout(align_items='center', grid_gap='12px', min_height='28px')), self.message, self.pictures, self.numbers, self.working, self.tabs]
 
     def outdate(self):
         "Mark what is shown as older than the controls; the style waits half a second before it shows that."
@@ -335,11 +350,12 @@ def show_stage(
     self: Display,
     stage: Stage,  # from `Renderer.stages`
 ):
-    "Status, progress, and the view as far as it is ready."
+    "Status, progress, and the view as far as it is ready. Above the tabs once more, for a reader who has scrolled there."
     ready = stage.what == 'ready'
     if stage.view: self._show_view(stage.view)
     self.progress.value, self.progress.layout.visibility = stage.share, 'hidden' if ready else 'visible'
     self.status.value = stage.what if ready else f'{stage.what} \N{HORIZONTAL ELLIPSIS}'
+    self.working.value = '' if ready else f'{stage.share:.0%}: {self.status.value}'
 
 # %% ../nbs/core/84_explore_widgets.ipynb #f020b167-14
 @patch
@@ -402,10 +418,17 @@ def _stages(self: Explorer, state: State) -> Iterator[Stage]:
     yield from self.renderer.stages(state)
 
 @patch
+def _enable(self: Explorer):
+    "Only what acts can be moved: restore on whole files, samples where something is missing or the reverse process is shown."
+    c, state, process = self.controls, self.state, 'process' in self.state.panels
+    c.restore.disabled, c.sampling.disabled = not state.whole, state.whole and not process
+    c.noise.disabled = c.sampling.disabled or not (state.sampling_steps or process)
+
+@patch
 def _ask(self: Explorer):
     "Ask for what the controls say; a message from before goes."
     with self.worker.lock:
-        self.controls.restore.disabled = not self.state.whole
+        self._enable()
         self.display.say('')
         self.display.outdate()
         self.worker.ask(self.state)
@@ -470,6 +493,7 @@ def _path_given(self: Explorer, change):
 # %% ../nbs/core/84_explore_widgets.ipynb #f020b167-22
 @patch
 def _uploaded(self: Explorer, name: str, size: int, data: bytes):
+    self._set(path='')
     def read():
         check_file_size(name, size)
         return PictureFile(name, data)

@@ -104,7 +104,7 @@ def against_normal(
         v = torch.as_tensor(v).flatten().double().numpy()
         density = np.histogram(v, edges)[0] / len(v) / (edges[1] - edges[0])
         ax.stairs(density, edges, color=colour, linewidth=2, label=f"{name}: std {v.std():.2f}")
-    ax.set(yscale="log", xlim=(-reach, reach), ylim=(2e-5, 3), xlabel="value", ylabel="density", title=title)
+    ax.set(yscale="log", xlim=(-reach, reach), ylim=(2e-5, 3), xlabel="value [standard deviations of N(0, 1)]", ylabel="density", title=title)
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     plt.close(fig)
     return fig
