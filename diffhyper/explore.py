@@ -327,7 +327,7 @@ def bit_map(
     "Where the bits of every chunk are, the picture's padding to multiples of 64 included."
     maps = bit_maps(model, photo.image, quality, coding_steps)
     z = maps.z.sum(0).repeat_interleave(4, 0).repeat_interleave(4, 1) / 16
-    return torch.cat([z[None], maps.by_step(maps.y).sum(1)]).numpy()
+    return torch.cat([z[None], maps.by_step(maps.y).sum(1)]).cpu().numpy()
 
 # %% ../nbs/core/82_explore.ipynb #f020b167-21
 def covering(
