@@ -101,6 +101,10 @@ def check_train_config(
     require(c.resume in ("", "auto") or not c.init_weights, "resume names a checkpoint and init_weights weights to start from: give one of them (resume='auto' goes with both)")
 
 
+class _CheckedTraining:
+    def __post_init__(self): check_train_config(self)
+
+
 def check_evaluate_config(
     c,  # EvaluateConfig
 ):
@@ -139,7 +143,7 @@ PATTERNS = ("quadtree", "grid", "channels")  # which elements share a coding ste
 
 # %% ../nbs/core/00_config.ipynb #6b38c9a9
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(_CheckedTraining):
     "Everything that decides a training run; stored in every checkpoint."
     data_path: str = "samples"  # folder (or file) of training pictures; "samples" takes scikit-image's photographs
     val_data_path: str = "samples"  # pictures on which the best checkpoint is chosen
@@ -178,8 +182,6 @@ class TrainConfig:
     resume: str = ""  # checkpoint to continue from: a path, or "auto" for the newest in output_dir
     init_weights: str = ""  # weights to start from (fresh optimiser): "pretrained", a .safetensors or a .pth file
     train_only: str = ""  # train only the parameters whose name begins so, "g_s." for example; "": all
-
-    def __post_init__(self): check_train_config(self)
 
 # %% ../nbs/core/00_config.ipynb #6b38c9a9-1
 @dataclass(frozen=True)
