@@ -147,7 +147,7 @@ def _draw_trainings(ax, runs, looks):
             found, style = read_table(r.folder / "curve.csv"), style | dict(marker="")
             found["loss"] = found.loss.rolling(20, min_periods=1).mean()
         ax.plot(found.step, found.loss, label=r.name, markersize=4, linewidth=1.3, **style)
-    ax.set(xlabel="step", ylabel=f"validation {RUN_PANELS['loss']}", yscale="log")
+    ax.set(xlabel="step", ylabel="validation " + RUN_PANELS["loss"].replace(" [", "\n["), yscale="log")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     for axis in (ax.yaxis.set_major_formatter, ax.yaxis.set_minor_formatter): axis(FuncFormatter(lambda v, _: f"{v:g}"))
     ax.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
