@@ -151,6 +151,20 @@ class TrainingView(View):
         super().__init__()
         self.folder, self.shown = Path(config.output_dir), None
 
+    def __call__(
+        self,
+        r: StepRecord,  # of the last step
+        total: int,  # steps of the run
+    ):
+        "Draw what is due; the first step that is seen tells where the run began."
+        if self.first is None: self.first = (r.step - 1, self.began)
+        super().__call__(r, total)
+
+    @property
+    def resumed_step(self) -> int:
+        "Steps that an earlier run had done, whose time is not this one's; 0 for none."
+        return self.first[0] if self.first else 0
+
     def samples(self) -> Image | None:
         "The newest sample picture; None if it was shown before, or there is none yet."
         found = sorted((self.folder / "samples").glob("step_*.png"), key=lambda p: int(p.stem.split("_")[1]))
