@@ -12,6 +12,7 @@ class Parameter:
     annotation: str = ''  # as written
     default: str = ''     # as written
     comment: str = ''     # what ends its line
+    given: bool = True    # by the caller; not so what a dataclass computes itself
 
 
 @dataclass
@@ -58,12 +59,18 @@ def function(node, beside, owner=''):
     return Name(node.name, kind, owner, (), ast.get_docstring(node) or '', '', marks, parameters(node, beside, method))
 
 
+def field_(node, beside):
+    "An annotated field of a class; what `dataclasses.field` says of it is not its default."
+    words = {k.arg: ast.unparse(k.value) for k in node.value.keywords} if isinstance(node.value, ast.Call) and ast.unparse(node.value.func) in ('field', 'dataclasses.field') else None
+    default = (f"{words['default_factory']}()" if 'default_factory' in words else words.get('default', '')) if words is not None else ast.unparse(node.value) if node.value else ''
+    return Parameter(node.target.id, ast.unparse(node.annotation), default, beside.get(node.end_lineno, ''), (words or {}).get('init') != 'False')
+
+
 def class_(node, beside):
     "A class: parameters of its `__init__`, or else its annotated fields, and its public methods."
     methods = [function(s, beside, node.name) for s in node.body if isinstance(s, ast.FunctionDef)]
     init = next((m for m in methods if m.name == '__init__'), None)
-    fields = [Parameter(s.target.id, ast.unparse(s.annotation), ast.unparse(s.value) if s.value else '', beside.get(s.end_lineno, ''))
-              for s in node.body if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name) and 'ClassVar' not in ast.unparse(s.annotation)]
+    fields = [field_(s, beside) for s in node.body if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name) and not s.target.id.startswith('_') and 'ClassVar' not in ast.unparse(s.annotation)]
     return Name(node.name, 'class', '', tuple(map(ast.unparse, node.bases)), ast.get_docstring(node) or '', '', tuple(ast.unparse(d) for d in node.decorator_list),
                 [p for p in init.parameters if p.name != 'return'] if init else fields, [m for m in methods if not m.name.startswith('_')])
 
@@ -89,7 +96,7 @@ def public_names(source):
 def signature(name):
     "The parameters of a Name without their types: `(a, b=1)`; nothing for data and properties."
     if name.kind in ('data', 'property'): return ''
-    return '(' + ', '.join(p.name + (f'={p.default}' if p.default else '') for p in name.parameters if p.name != 'return') + ')'
+    return '(' + ', '.join(p.name + (f'={p.default}' if p.default else '') for p in name.parameters if p.name != 'return' and p.given) + ')'
 
 
 def doc_parts(doc):

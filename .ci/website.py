@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
@@ -202,7 +203,8 @@ def staged(repo, page, outputs, names, homes):
         exported, lines = bool(marks & checks.EXPORT), len(body.splitlines())
         if exported and (entries := [entry(n, page.module, names, homes) for n in docments.public_names(body)]): cells.append(new_markdown_cell('\n\n'.join(entries)))
         starts = only_imports(body) or page.group and lines > LONG_START and body.startswith(('import ', 'from '))
-        fold, what = exported or starts, 'Imports' if only_imports(body) else 'Source' if exported else 'Start'
+        if given := 'parameters' in c.get('metadata', {}).get('tags', []): cells.append(new_markdown_cell(parameter_table(docments.public_names('class Parameters:\n' + textwrap.indent(body, '    '))[0], names)))
+        fold, what = exported or starts or given, 'Imports' if only_imports(body) else 'Source' if exported else 'Parameters' if given else 'Start'
         meta = dict(tags=['hide-input'], mystnb=dict(code_prompt_show=f"{what}, {lines} line{'s' * (lines > 1)}", code_prompt_hide=what)) if fold else {}
         cells.append(new_code_cell(body, metadata=meta, outputs=[nbformat.from_dict(o) for o in shown(produced)]))
         if skipped(source, flags) and not exported: cells.append(new_markdown_cell(f"{{.place}}\nNot run for these pages (marked {', '.join(sorted(marks & flags)) or 'eval: false'})."))

@@ -169,6 +169,8 @@ def diffhyper_sweep(
     from diffhyper.workers import executor_of
     if not a.status:
         with executor_of(a.workers, a.dask) as executor: sweep(runs, a.only, executor, failed=a.failed, watch=SweepView(runs, a.root, a.anchor, shown=False))
-    print(write_results(runs, a.root, a.anchor).to_string(index=False, na_rep=""))
+    table = write_results(runs, a.root, a.anchor)
+    print(table.to_string(index=False, na_rep="", float_format="{:.6g}".format))
+    if table.attrs["note"]: print(table.attrs["note"])
     if a.collect: print(f"{a.collect}: {len(collect(runs, a.collect))} files")
     return int(not all(map(is_done, chosen)))

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MEAN_COLUMNS', 'MEAN_DIGITS', 'Slot', 'Progress', 'View', 'png_of', 'preview_of', 'TrainingView', 'means_table',
-           'EvaluationView']
+           'EvaluationView', 'folded']
 
 # %% ../nbs/core/71_live.ipynb #f020b167
 import io
@@ -16,7 +16,7 @@ from html import escape
 from pathlib import Path
 
 import pandas as pd
-from IPython.display import Image, display
+from IPython.display import HTML, Image, display
 from matplotlib.figure import Figure
 from PIL import Image as Pillow
 
@@ -151,6 +151,20 @@ class TrainingView(View):
         super().__init__()
         self.folder, self.shown = Path(config.output_dir), None
 
+    def __call__(
+        self,
+        r: StepRecord,  # of the last step
+        total: int,  # steps of the run
+    ):
+        "Draw what is due; the first step that is seen tells where the run began."
+        if self.first is None: self.first = (r.step - 1, self.began)
+        super().__call__(r, total)
+
+    @property
+    def resumed_step(self) -> int:
+        "Steps that an earlier run had done, whose time is not this one's; 0 for none."
+        return self.first[0] if self.first else 0
+
     def samples(self) -> Image | None:
         "The newest sample picture; None if it was shown before, or there is none yet."
         found = sorted((self.folder / "samples").glob("step_*.png"), key=lambda p: int(p.stem.split("_")[1]))
@@ -208,3 +222,12 @@ class EvaluationView(View):
         yield "progress", lambda: self.progress(len(rows), files, "file", f"{last.image}: {last.codec} at quality {last.quality:g}, {last.bpp:.3f} bpp, {last.psnr_db:.2f} dB")
         yield "means", lambda: means_table(rows)
         yield "figure", lambda: png_of(rate_distortion(rows))
+
+# %% ../nbs/core/71_live.ipynb #f020b168-5
+def folded(
+    table: pd.DataFrame,  # of any length
+    title: str,  # that opens it
+) -> HTML:
+    "Every line of a table, four digits of each number."
+    lines = table.to_html(index=False, na_rep="", border=0, float_format="{:.4g}".format)
+    return HTML(f"<details><summary>{escape(title)}</summary>{lines}</details>")

@@ -28,7 +28,7 @@ def read_weights(
 ) -> tuple[dict[str, Tensor], dict]:  # tensors, half precision widened; the TrainConfig of a checkpoint, else empty
     "A weights file; raises `DiffhyperError` if it is missing, damaged or would need unpickling."
     path, config = Path(path), {}
-    require(path.is_file(), f"model_path {str(path)!r} does not exist; give 'pretrained', a .safetensors file or a checkpoint .pth")
+    require(path.is_file(), f"weights {str(path)!r} do not exist; give 'pretrained', a .safetensors file or a checkpoint .pth")
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file

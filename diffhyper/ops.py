@@ -62,7 +62,7 @@ def pick_device(
     if device == "auto": return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try: torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as e:
-        require(False, f"device {device!r} cannot be used here ({str(e).splitlines()[0][:120]}); choose auto, cpu" + (", cuda" if torch.cuda.is_available() else ""))
+        require(False, f"device {device!r} cannot be used here ({str(e).splitlines()[0].split('. ')[0][:120]}); choose auto, cpu" + (", cuda" if torch.cuda.is_available() else ""))
     return torch.device(device)
 
 # %% ../nbs/core/05_ops.ipynb #1fd63c64

@@ -23,6 +23,15 @@ python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 110
 modindex_common_prefix = ['diffhyper.']
 
+
+def in_its_language(app, page, template, context, doctree):
+    "README.ko is Korean: browsers choose the font and the line breaks by the language of the page."
+    if '.' in page: context['language'] = page.rpartition('.')[2]
+
+
+def setup(app): app.connect('html-page-context', in_its_language)
+
+
 html_math_renderer = 'drawing'
 
 html_theme = 'furo'
