@@ -16,6 +16,7 @@ import argparse
 import ast
 import difflib
 import math
+import traceback
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from fastcore.docments import docments
 # %% ../nbs/core/00_config.ipynb #83944338
 class DiffhyperError(ValueError):
     "Bad input: the message names what is wrong and what to do about it."
+    def _render_traceback_(self): return traceback.format_exception(self) if self.__cause__ else [f"{type(self).__name__}: {self}"]  # asked for by IPython
 
 # %% ../nbs/core/00_config.ipynb #be3c2291
 CODING_STEPS = (0, 1, 2, 4, 8)  # the values of coding_steps a file can have
@@ -134,7 +136,7 @@ def anchor_list(
     return [a.strip() for a in anchors.split(",") if a.strip()]
 
 # %% ../nbs/core/00_config.ipynb #3ca2a8b2
-DEFAULT_LAMBDA_RATE = "0.00015,0.013"  # the range of the shipped weights
+DEFAULT_LAMBDA_RATE = "0.00015,0.013"  # one model from low to high rates
 
 
 HYPERPRIORS = ("bmshj2018-hyperprior", "mbt2018-mean", "mbt2018")  # CompressAI's
@@ -163,16 +165,16 @@ class TrainConfig(_CheckedTraining):
     image_size: int = 128  # side of a training crop in pixels, a multiple of 64
     device: str = "auto"  # "auto", "cpu", "cuda" or "cuda:0" ...
     diffusion_weight: float = 0.02  # weight of the denoising loss, in bits per pixel
-    preview_weight: float = 0.02  # weight of the distortion of the picture synthesised from z alone
-    hyperprior_weight: float = 0.1  # weight of the rate without coding steps, which keeps the whitened latent at unit variance
-    restore_share: float = 0.75  # share of the crops whose latent is denoised before synthesis
+    preview_weight: float = 0.02  # weight of the distortion of the picture from z alone, relative to that of the whole
+    hyperprior_weight: float = 0.1  # weight of the rate without coding steps, relative to that with them; keeps the whitened latent at unit variance
+    restore_share: float = 0.75  # share of the crops whose latent is denoised before synthesis, 0 to 1
     aux_lr: float = 1e-3  # learning rate of the auxiliary optimiser (quantiles of the entropy bottleneck)
     warmup_steps: int = 100  # steps of linear warm-up
     lr_final: float = 1e-5  # learning rate at the end of the cosine
     grad_clip: float = 2.0  # largest norm of the gradient
     ema_decay: float = 0.999  # decay per step of the averaged weights, which are validated and shipped; 0 turns it off
     autocast: str = "auto"  # bf16 autocast: "auto" (where the hardware has bf16), "on" or "off"
-    rounding_share: float = 0.1  # last part of the run, trained with the roundings of the integer twin in place; 0: none
+    rounding_share: float = 0.1  # last part of the run, 0 to 1, trained with the roundings of the integer twin in place; 0: none
     seed: int = 0  # seed of initialisation, crops, noise
     checkpoint_every: int = 500  # steps between checkpoints (and validations)
     keep_checkpoints: int = 2  # numbered checkpoints to keep
