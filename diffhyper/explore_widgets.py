@@ -181,7 +181,7 @@ _STYLE = '''
 .dhp-panes { display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 10px; width: 100%; }
 .dhp-panes:focus-visible { outline: 2px solid var(--jp-brand-color1, #1976d2); outline-offset: -2px; }
 .dhp-panes figure { margin: 0; min-width: 0; }
-.dhp-panes figcaption { font-size: 13px; padding: 2px 0; color: var(--jp-ui-font-color1, inherit); white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+.dhp-panes figcaption { font-size: 13px; padding: 2px 4px; color: var(--jp-ui-font-color1, inherit); white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .dhp-panes canvas { display: block; width: 100%; cursor: grab; touch-action: none; background: var(--jp-layout-color2, #eee); }
 .dhp-panes canvas:active { cursor: grabbing; }
 .dhp-numbers table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; margin: 4px 0; }
