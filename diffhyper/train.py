@@ -429,7 +429,7 @@ def fit(
     state = prepare(config, crops)
     files = RunFiles(config, state.step)
     files.log.info("config " + " ".join(f"{k}={v!r}" for k, v in asdict(config).items()))
-    if state.step: files.log.info(f"continues after step {state.step} of {total}")
+    if 0 < state.step < total: files.log.info(f"continues after step {state.step} of {total}")
     for line in crops.skipped: files.log.warning(f"skipped {line}"); tqdm.write(f"skipped {line}")
     try:
         with deferred_signals() as signals:
