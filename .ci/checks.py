@@ -292,7 +292,9 @@ def told(source, body):
 def check_parameters_help(repo):
     "what `papermill --help-notebook` says of a parameter is what its field says: type, comment, and where the default is another one, why, and the field's"
     source = repo.text(repo.modules['config']) if 'config' in repo.modules else ''
-    classes, seen = {n.name: told(source, n.body) for n in ast.parse(source).body if isinstance(n, ast.ClassDef)}, 0
+    classes, seen = {}, 0
+    for n in ast.parse(source).body:
+        if isinstance(n, ast.ClassDef): classes[n.name] = {k: v for b in n.bases for k, v in classes.get(ast.unparse(b), {}).items()} | told(source, n.body)
     for path in repo.runs():
         cells = [src for _, src, c in repo.code(path) if is_parameters(c)]
         fields = classes.get(next((name for _, src, _ in repo.code(path) for name in configs_of(parsed(src))), ''), {})

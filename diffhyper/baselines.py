@@ -74,6 +74,7 @@ class Baseline(CompressionModel):
         N: int = 128,  # channels of the transforms and of z
         M: int = 192,  # channels of y
         lambda_rate: str | float = DEFAULT_LAMBDA_RATE,  # one number, or "lowest,highest" for one model at every rate
+        filter_blocks: int = 3,  # residual blocks in the filters of our transforms
     ):
         super().__init__()
         kind, _, transforms = name.partition("+")
@@ -81,7 +82,7 @@ class Baseline(CompressionModel):
         lo, hi = lambda_range(lambda_rate)
         octaves = 0.5 * math.log2(hi / lo)
         self.gain, self.hyper_gain, self.dial, net = GainUnit(M, octaves), GainUnit(N, octaves / 2), Dial(), CLASSES[kind](N, M)
-        if transforms: net.g_a, net.g_s = AnalysisTransform(N, M), SynthesisTransform(N, M)
+        if transforms: net.g_a, net.g_s = AnalysisTransform(N, M, filter_blocks), SynthesisTransform(N, M, filter_blocks)
         serial = hasattr(net, "entropy_parameters")  # they give scales and means, from features that h_s gives
         gains = dict(g_a=(None, self.gain), g_s=(self.gain, None), h_a=(self.gain, self.hyper_gain), h_s=(self.hyper_gain, None if serial else self.gain))
         for part, (taken, given) in (gains | (dict(entropy_parameters=(None, self.gain)) if serial else {})).items():
@@ -239,7 +240,7 @@ def build(
     config: TrainConfig,  # model and its dimensions
 ) -> DiffusionHyperprior | Baseline:  # not trained
     "The model that a configuration names."
-    if config.model not in OWN_KINDS: return Baseline(config.model, config.N, config.M, config.lambda_rate)
+    if config.model not in OWN_KINDS: return Baseline(config.model, config.N, config.M, config.lambda_rate, config.filter_blocks)
     return OWN_KINDS[config.model](config.N, config.M, config.diffusion_steps, config.lambda_rate, config.schedule, config.denoiser_channels, config.pattern, config.filter_blocks)
 
 # %% ../nbs/core/48_baselines.ipynb #f020b167-10
@@ -253,7 +254,7 @@ def load_codec(
     require(kind in MODELS, f"{Path(path).name} holds a model of the kind {kind!r}, which this version does not know; update diffhyper")
     if kind in OWN_KINDS: model = OWN_KINDS[kind].from_state_dict(state)
     else:
-        model = Baseline(kind, config["N"], config["M"], config["lambda_rate"])
+        model = Baseline(kind, config["N"], config["M"], config["lambda_rate"], config.get("filter_blocks", 3))
         model.load_state_dict(state)
     model.update()
     return model.eval().to(pick_device(device))

@@ -20,7 +20,7 @@ from compressai.registry import register_model
 from fastcore.basics import patch
 from torch import Tensor
 
-from .config import CODING_STEPS, DEFAULT_LAMBDA_RATE, PATTERNS, DiffhyperError, check_coding_steps, check_quality, lambda_range, require
+from .config import CODING_STEPS, DEFAULT_LAMBDA_RATE, PATTERNS, DiffhyperError, check_coding_steps, check_filter_blocks, check_quality, lambda_range, require
 from .data import read_image, sample_paths, to_tensor
 from .denoiser import Denoiser
 from .diffusion import Hyperprior, Predict, denoising_loss, partition, predict, predictor, preview_mean, preview_sample, walk
@@ -31,7 +31,7 @@ from .ops import full_precision, lower_bound, pad_to_multiple, padded_size, ste_
 from .rounding import calibration, rounded_layers, rounding_in_place
 from .schedule import DiffusionNoiseScheduler
 from .tiles import in_tiles, tile_count, tile_progress
-from .transforms import HYPER_BLOCK, AnalysisTransform, GainUnit, HyperAnalysis, HyperSynthesis, SynthesisTransform
+from .transforms import HYPER_BLOCK, AnalysisTransform, GainUnit, HyperAnalysis, HyperSynthesis, PictureFilter, SynthesisTransform
 from .transforms import dct_basis, klt_basis, patches_of, quantisation_step, set_hyper_shortcut, set_shortcut
 
 # %% ../nbs/core/40_codec.ipynb #ebfa9af8
@@ -68,10 +68,10 @@ class DiffusionHyperprior(CompressionModel):
         schedule: str = "cosine",  # or "linear"
         denoiser_channels: int = 128,  # width of the denoiser
         pattern: str = "quadtree",  # which elements share a coding step; or "grid" or "channels"
-        filter_blocks: int = 3,  # residual blocks in the filters of g_a and g_s, at most 6: further ones would look beyond the margin of a tile
+        filter_blocks: int = 3,  # residual blocks in the filters of g_a and g_s, 1 to `MAX_FILTER_BLOCKS`
     ):
         super().__init__()
-        require(1 <= filter_blocks <= 6, f"filter_blocks is {filter_blocks}; choose 1 to 6")
+        check_filter_blocks(filter_blocks)
         require(M % 8 == 0 and M <= 768, f"M is {M}; it must be a multiple of 8 (the channel groups of the coding steps) and at most 768 (samples of a 16x16 patch)")
         lo, hi = lambda_range(lambda_rate)
         octaves = 0.5 * math.log2(hi / lo)  # the best step goes with the root of lambda_rate
@@ -98,13 +98,20 @@ def variable_rate(self: DiffusionHyperprior) -> bool:
     "Whether one model covers a range of rates."
     return bool(self.lambda_range[0] < self.lambda_range[1])
 
+@patch(as_prop=True)
+def filter_blocks(self: DiffusionHyperprior) -> int:
+    "Residual blocks in the filters of g_a and g_s; 0 without filters."
+    return max((len(m.blocks) for m in self.modules() if isinstance(m, PictureFilter)), default=0)
+
 @patch
 def deepen(
     self: DiffusionHyperprior,
-    filter_blocks: int,  # residual blocks in the filters of g_a and g_s afterwards; no fewer than there are
+    filter_blocks: int,  # residual blocks in the filters of g_a and g_s afterwards; a filter that has as many is left alone
 ):
     "Give the filters more blocks, which start as identities: the model computes what it did before."
-    for transform in (self.g_a, self.g_s): transform.filter.deepen(filter_blocks)
+    check_filter_blocks(filter_blocks)
+    for m in self.modules():
+        if isinstance(m, PictureFilter): m.deepen(filter_blocks)
 
 # %% ../nbs/core/40_codec.ipynb #92ecc600-1
 @patch

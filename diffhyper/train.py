@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import torch
@@ -30,11 +30,10 @@ from tqdm.auto import tqdm
 from .checkpoint import find_checkpoint, load_checkpoint, numbered_checkpoints, prune_checkpoints, save_checkpoint
 from .baselines import Baseline, build, load_codec
 from .codec import DiffusionHyperprior
-from .config import DiffhyperError, TrainConfig, existing_path, lambda_of_quality, lambda_range, require
+from .config import DiffhyperError, ModelConfig, TrainConfig, existing_path, lambda_of_quality, lambda_range, require
 from .data import CropDataset, list_images, read_image, to_image, to_tensor, usable_images
 from .files import replacing
 from .ops import pick_device, use_autocast
-from .transforms import AnalysisTransform
 
 # %% ../nbs/core/55_train.ipynb #2441d6be
 def total_loss(
@@ -131,7 +130,7 @@ class TrainState:
         state: dict,  # as from `state_dict`
     ):
         "Continue from a checkpoint; raises `DiffhyperError` if it is of another architecture."
-        differing = [f"{n} is {state['config'].get(n, getattr(TrainConfig, n))!r} there and {getattr(self.config, n)!r} here" for n in ("model", "N", "M", "diffusion_steps", "schedule", "denoiser_channels", "pattern", "filter_blocks", "lambda_rate", "train_only")
+        differing = [f"{n} is {state['config'].get(n, getattr(TrainConfig, n))!r} there and {getattr(self.config, n)!r} here" for n in (*(f.name for f in fields(ModelConfig)), "train_only")
                      if state["config"].get(n, getattr(TrainConfig, n)) != getattr(self.config, n)]
         require(not differing, f"the checkpoint is of another architecture: {'; '.join(differing)}; pass its values, or start a new run")
         self.model.load_state_dict(state["model"]); self.averaged.load_state_dict(state["state_dict"])
@@ -341,8 +340,7 @@ def architecture(
     "What two models must share to exchange weights."
     common = dict(model=type(model).__name__, N=model.N, M=model.M)
     if isinstance(model, Baseline): return common | dict(name=model.name)
-    blocks = dict(filter_blocks=len(model.g_a.filter.blocks)) if isinstance(model.g_a, AnalysisTransform) else {}
-    return common | blocks | dict(denoiser_channels=model.denoiser.embed.out_channels, diffusion_config=model.diffusion_config.tolist())
+    return common | dict(filter_blocks=model.filter_blocks, denoiser_channels=model.denoiser.embed.out_channels, diffusion_config=model.diffusion_config.tolist())
 
 
 def prepare(
@@ -355,7 +353,7 @@ def prepare(
     model = build(config)
     source = load_codec(config.init_weights) if config.init_weights and found is None else None
     if source:
-        if isinstance(source, DiffusionHyperprior) and isinstance(source.g_a, AnalysisTransform): source.deepen(config.filter_blocks)
+        if isinstance(source, DiffusionHyperprior): source.deepen(config.filter_blocks)
         require(architecture(source) == architecture(model), f"init_weights is of another architecture ({architecture(source)}); pass its values")
         same_rates = torch.equal(source.lambda_range, model.lambda_range)
         source.lambda_range.copy_(model.lambda_range)
