@@ -122,7 +122,8 @@ def read_photo(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter('always')
         picture = open_picture(io.BytesIO(file.data), file.name, MAX_FILE_PIXELS)
-    said = [str(w.message).removeprefix(own) for w in caught if str(w.message).startswith(own := f'{file.name}: ')]
+    own = f'{file.name}: '
+    said = [text.removeprefix(own) for w in caught if (text := str(w.message)).startswith(own)]
     image, (width, height) = reduced(picture.rgb), picture.rgb.size
     image.info = {}
     notes = [f'reduced from {width}\N{MULTIPLICATION SIGN}{height} to {image.width}\N{MULTIPLICATION SIGN}{image.height} pixels'] * (image is not picture.rgb) + ['its transparency is left out'] * bool(picture.alpha) + said

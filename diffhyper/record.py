@@ -77,14 +77,14 @@ def weights_of(
 # %% ../nbs/core/52_record.ipynb #f020b168-2
 def pictures_of(
     config,  # a configuration
-) -> dict[str, str]:  # data_path_files and val_data_path_files to how many files, MB, and the SHA-256 of their names and sizes
+) -> dict[str, str]:  # parameter to how many files, MB, and the SHA-256 of their names and sizes
     "What the pictures are that a configuration names; raises `DiffhyperError` where there are none."
     def line(path):
         folder, found = Path(path), list_images(path)
         sizes = {(p.relative_to(folder) if folder in p.parents else Path(p.name)).as_posix(): p.stat().st_size for p in found}
         digest = hashlib.sha256(json.dumps(sizes).encode()).hexdigest()
         return f"{len(found)} file{'s' * (len(found) > 1)}, {sum(sizes.values()) / 1e6:.1f} MB, SHA-256 of names and sizes {digest[:16]}"
-    return {f"{n}_files": line(v) for n in ("data_path", "val_data_path") if (v := getattr(config, n, ""))}
+    return {n: line(v) for n in ("data_path", "val_data_path") if (v := getattr(config, n, ""))}
 
 # %% ../nbs/core/52_record.ipynb #f020b167-4
 @dataclass
@@ -97,6 +97,7 @@ class Facts:
     versions: dict  # of Python and packages
     machine: dict  # processor, cores, threads, device, load before the run, bf16, system
     weights: dict  # of the parameters that name weights: path and sha256
+    pictures: dict  # of the parameters that name pictures: how many files, MB, SHA-256 of their names and sizes
     state: str = "running"  # running, done, failed or interrupted
     problem: str = ""  # what went wrong
     started: str = ""  # date and time with the offset of the time zone, ISO 8601
@@ -123,7 +124,7 @@ class Record:
     ):
         device = getattr(config, "device", "cpu")
         self.kind, self.folder, self.memory = type(config), getattr(config, "output_dir", getattr(config, "root", None)), peak_memory(pick_device(device), interval_sec=0.2)
-        self.facts = Facts(self.kind.__name__, asdict(config), *commit_of(), versions_of(), machine_of(device, getattr(config, "threads", 0)), weights_of(config), results=pictures_of(config))
+        self.facts = Facts(self.kind.__name__, asdict(config), *commit_of(), versions_of(), machine_of(device, getattr(config, "threads", 0)), weights_of(config), pictures_of(config))
 
     def write(self):
         "Write record.json, if the configuration names a folder."
@@ -170,7 +171,7 @@ def environment_lines(
     "What a run stands on, for people."
     source = f"{facts.commit[:12]}{', with changes' if facts.dirty else ''}" if facts.commit else f"version {facts.versions['diffhyper']}, no repository"
     weights = [[f"weights of {n}", f"{w['path']}, SHA-256 {w['sha256'][:16]}"] for n, w in facts.weights.items()]
-    pictures = [[f"`{n}`", v] for n, v in facts.results.items()]
+    pictures = [[f"pictures of {n}", v] for n, v in facts.pictures.items()]
     return [["source", source], ["versions", ", ".join(f"{n} {v}" for n, v in facts.versions.items() if v)], ["machine", ", ".join(f"{n} {v:.1f}" if isinstance(v, float) else f"{n} {v}" for n, v in facts.machine.items())], *weights, *pictures]
 
 

@@ -296,7 +296,8 @@ def what_failed(
     e: Exception,  # from papermill
 ) -> str:  # one line
     "Which cell of the record, and what it said."
-    if type(e).__name__ == "DeadKernelError": return "its kernel died (killed, or out of memory); run it again, a training goes on from its last checkpoint"
+    from nbclient.exceptions import DeadKernelError
+    if isinstance(e, DeadKernelError): return "its kernel died (killed, or out of memory); run it again, a training goes on from its last checkpoint"
     if not hasattr(e, "ename"): return f"{type(e).__name__}: {e}".splitlines()[0]
     return f"record.ipynb In [{e.exec_count}], " + f"{e.ename}: {e.evalue}".splitlines()[0]
 

@@ -70,10 +70,11 @@ def sweep_table(
         shown = {n: str(r.parameters[n]).replace(f"{root}/", "") if isinstance(r.parameters.get(n), str) else r.parameters.get(n, "") for n in names}
         lines.append(dict(run=r.key, state=state.state) | shown | results_of(r) | dict(minutes=round(state.seconds / 60, 2) if state.seconds else math.nan, problem=state.problem))
     table, last = pd.DataFrame(lines), ["minutes", "problem"]
-    if anchor: table[f"BD-rate against {anchor} [%]"] = table.run.map(bd_against(runs, anchor))
+    found = bd_against(runs, anchor) if anchor else {}
+    if found: table[f"BD-rate against {anchor} [%]"] = table.run.map(found)
     table = table.dropna(axis="columns", how="all")
     table = table[[c for c in table if c not in last] + [c for c in last if c in table and table[c].astype(bool).any()]]
-    table.attrs["note"] = bd_note(runs, anchor)
+    table.attrs["note"] = bd_note(runs, anchor) if anchor and not found else ""
     return table
 
 # %% ../nbs/core/82_sweep_results.ipynb #f020b167-2
@@ -122,11 +123,11 @@ def bd_against(
 
 def bd_note(
     runs: list[Run],  # of a plan
-    anchor: str,  # as for `bd_lines`; "" for none
-) -> str:  # "" where there are BD-rates, and where nothing is evaluated yet
-    "Why no run has the BD-rate that was asked for."
+    anchor: str,  # as for `bd_lines`
+) -> str:  # "" where nothing is evaluated yet
+    "Why no run has a BD-rate."
     curves = list(dict.fromkeys(name for files in evaluated(runs).values() for name in curves_of(rows_by_run(files))))
-    if not anchor or not curves or bd_against(runs, anchor): return ""
+    if not curves: return ""
     if anchor not in curves: return f"No BD-rates: no evaluation so far has a curve of {anchor!r}; there are {', '.join(curves)}."
     problems = [b["problem"] for b in bd_lines(runs, anchor)] or ["there is no other curve yet"]
     return f"No BD-rates against {anchor}: {problems[0]}."
