@@ -142,7 +142,7 @@ def bits_by_step(
     table = step_table(rows)
     qualities = list(qualities or table.quality.unique())
     with sns.axes_style('whitegrid'):
-        fig, axes = plt.subplots(1, len(qualities), figsize=(0.6 + 3 * len(qualities), 3.8), squeeze=False, layout='constrained')
+        fig, axes = plt.subplots(1, len(qualities), figsize=(0.6 + 3.7 * len(qualities), 3.8), squeeze=False, layout='constrained')
     for ax, quality in zip(axes[0], qualities):
         panel = table[table.quality == quality]
         require(len(panel), f'there are no rows of quality {quality}')
