@@ -4,8 +4,11 @@
 A check yields one message per violation and returns how many things it looked at: a check that looked at nothing has failed.
 """
 import ast
+import functools
 import io
 import json
+import multiprocessing
+import os
 import re
 import shutil
 import subprocess
@@ -126,9 +129,10 @@ def check_modules(repo):
         if module not in repo.modules: yield f'{paths[0]} declares default_exp {module}, but {PACKAGE}/{module.replace(".", "/")}.py does not exist: run nbdev_export'
     for module, path in repo.modules.items():
         if module not in homes: yield f'{path} comes from no notebook: delete it, or declare `#| default_exp {module}`'
+    exporting = {path for paths in homes.values() for path in paths}
     for path in repo.notebooks:
         lost = [i for i, src, _ in repo.code(path) if readme.directives(src) & EXPORT]
-        if lost and path not in {p for _, p in repo.exports()}: yield f'{path} cell {lost[0]} exports, but the notebook has no default_exp'
+        if lost and path not in exporting: yield f'{path} cell {lost[0]} exports, but the notebook has no default_exp'
     return len(homes)
 
 
@@ -189,16 +193,22 @@ def check_docments(repo):
     return seen
 
 
+@functools.cache  # a planted tree differs from the clean one in a file or two
+def invalid(text):
+    "What nbformat says against a notebook; '' if nothing."
+    import nbformat
+    try: nbformat.validate(json.loads(text))
+    except nbformat.ValidationError as e: return str(e).splitlines()[0]
+    return ''
+
+
 def check_format(repo):
     "every notebook is valid nbformat 4.5 with unique cell ids and small outputs"
-    import nbformat
     for path, nb in repo.notebooks.items():
         ids = [c.get('id') for c in nb['cells']]
         if (nb['nbformat'], nb['nbformat_minor']) < (4, 5): yield f"{path} is nbformat {nb['nbformat']}.{nb['nbformat_minor']}, not 4.5"
         elif None in ids or len(set(ids)) < len(ids): yield f'{path} has cells without an id, or two with the same one'
-        else:
-            try: nbformat.validate(nb)
-            except nbformat.ValidationError as e: yield f'{path}: {str(e).splitlines()[0]}'
+        elif said := invalid(repo.text(path)): yield f'{path}: {said}'
         for i, _, c in repo.code(path):
             if (n := len(json.dumps(c['outputs']))) > MAX_OUTPUT_BYTES: yield f'{path} cell {i} has {n} bytes of output, more than {MAX_OUTPUT_BYTES}: clear it'
     return len(repo.notebooks)
@@ -528,6 +538,15 @@ PLANTS = [
 ]
 
 
+def planted(clean, n):
+    "(names of the checks that fail in a copy of `clean` with plant number n, why it could not be planted or '')."
+    with tempfile.TemporaryDirectory() as tmp:
+        copy = Path(shutil.copytree(clean, Path(tmp)/'planted'))
+        try: PLANTS[n][2](copy)
+        except Exception as e: return set(), f'could not be planted: {type(e).__name__}: {e}'
+        return {name for name, (messages, _) in run(copy).items() if messages}, ''
+
+
 def self_test(root):
     "Prints a line per planted violation; returns how many went unseen or were seen by the wrong check."
     bad = len(missed := sorted({c.__name__[len('check_'):] for c in CHECKS} - {name for name, _, _ in PLANTS}))
@@ -540,16 +559,12 @@ def self_test(root):
             shutil.copy(Path(root)/path, clean/path)
         subprocess.run(['git', 'init', '-q'], cwd=clean, check=True)
         before = {name for name, (messages, _) in run(clean).items() if messages}
-        for name, what, plant in PLANTS:
-            copy = Path(shutil.copytree(clean, Path(tmp)/'planted'))
-            try:
-                plant(copy)
-                failed = {n for n, (messages, _) in run(copy).items() if messages} - before
-                ok, seen = failed == {name}, f"seen by {', '.join(sorted(failed)) or 'nothing'}" + (f'; {name} failed already' if name in before else '')
-            except Exception as e: ok, seen = False, f'could not be planted: {type(e).__name__}: {e}'
-            print(f"{'ok  ' if ok else 'FAIL'} {name}: {what}{'' if ok else ', ' + seen}")
-            bad += not ok
-            shutil.rmtree(copy)
+        with multiprocessing.get_context('fork').Pool(min(os.cpu_count(), len(PLANTS))) as pool:
+            for (name, what, _), (failed, error) in zip(PLANTS, pool.imap(functools.partial(planted, clean), range(len(PLANTS)))):
+                ok = not error and failed - before == {name}
+                seen = error or f"seen by {', '.join(sorted(failed - before)) or 'nothing'}" + (f'; {name} failed already' if name in before else '')
+                print(f"{'ok  ' if ok else 'FAIL'} {name}: {what}{'' if ok else ', ' + seen}", flush=True)
+                bad += not ok
     return bad
 
 

@@ -1,5 +1,6 @@
 "What a module says of its public names, read from its source: docstrings, parameters, and the comment beside each (nbdev's docments)."
 import ast
+import functools
 import inspect
 import io
 import tokenize
@@ -83,6 +84,7 @@ def data(node, beside):
     return [Name(n, 'data', value=value, doc=beside.get(node.lineno, '')) for n in names]
 
 
+@functools.cache
 def public_names(source):
     "Every public Name of a piece of code, in its order: functions, patched methods, classes, constants."
     found, beside = [], comments(source)
@@ -90,7 +92,7 @@ def public_names(source):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)): found.append(function(node, beside))
         elif isinstance(node, ast.ClassDef): found.append(class_(node, beside))
         elif isinstance(node, (ast.Assign, ast.AnnAssign)): found += data(node, beside)
-    return [n for n in found if not n.name.startswith('_')]
+    return tuple(n for n in found if not n.name.startswith('_'))
 
 
 def signature(name):
