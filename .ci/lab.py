@@ -292,20 +292,25 @@ async def visit(browser, address, path, folder):
         return f'FAIL  {path} ({time.monotonic() - start:.0f} s): {said}', False
 
 
-async def visit_all(checkout, paths, folder, home):
-    "Visits `AT_ONCE` notebooks at a time; gives how many failed."
+async def visits(checkout, paths, folder, home):
+    "Visits `AT_ONCE` notebooks at a time; yields (path, a line that says how it went, whether it went well) as they end."
     with jupyter_lab(checkout, home) as address:
         async with async_playwright() as p:
-            browser, turn, bad = await p.chromium.launch(executable_path=browser_path(), args=['--no-sandbox']), asyncio.Semaphore(AT_ONCE), 0
+            browser, turn = await p.chromium.launch(executable_path=browser_path(), args=['--no-sandbox']), asyncio.Semaphore(AT_ONCE)
 
             async def one(path):
-                async with turn: return await visit(browser, address, path, folder)
+                async with turn: return path, *await visit(browser, address, path, folder)
 
-            for done in asyncio.as_completed([asyncio.create_task(one(p)) for p in paths]):  # tasks, which take their turns in this order
-                line, well = await done
-                print(line, flush=True)
-                bad += not well
+            for done in asyncio.as_completed([asyncio.create_task(one(p)) for p in paths]): yield await done  # tasks, which take their turns in this order
             await browser.close()
+
+
+async def visit_all(checkout, paths, folder, home):
+    "Says how each visit went; gives how many went wrongly."
+    bad = 0
+    async for _, line, well in visits(checkout, paths, folder, home):
+        print(line, flush=True)
+        bad += not well
     return bad
 
 
@@ -329,16 +334,12 @@ async def self_test(folder, home):
     for name, (kind, source, _) in PLANTED.items():
         nbformat.write(new_notebook(cells=[*sound, (new_code_cell if kind == 'code' else new_markdown_cell)(source)], metadata=kernel), folder/f'{name}.ipynb')
     nbformat.write(new_notebook(cells=sound, metadata=kernel), folder/'sound.ipynb')
-    bad = 0
-    with jupyter_lab(folder, home) as address:
-        async with async_playwright() as p:
-            browser = await p.chromium.launch(executable_path=browser_path(), args=['--no-sandbox'])
-            for name, words in [('sound', 'ok'), *((n, w) for n, (_, _, w) in PLANTED.items())]:
-                line, well = await visit(browser, address, f'{name}.ipynb', folder)
-                as_expected = words in line and well == (name == 'sound')
-                print(f"{'ok   ' if as_expected else 'FAIL '} planted {name}: {line if not as_expected else words}", flush=True)
-                bad += not as_expected
-            await browser.close()
+    words, bad = {'sound': 'ok', **{name: said for name, (_, _, said) in PLANTED.items()}}, 0
+    async for path, line, well in visits(folder, [f'{name}.ipynb' for name in words], folder, home):
+        name = Path(path).stem
+        as_expected = words[name] in line and well == (name == 'sound')
+        print(f"{'ok   ' if as_expected else 'FAIL '} planted {name}: {words[name] if as_expected else line}", flush=True)
+        bad += not as_expected
     return bad
 
 
