@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['HOUSE_STYLE', 'ANCHOR_COLOURS', 'METRIC_LABELS', 'RUN_PANELS', 'house_style', 'curve_table', 'curve_colours',
-           'rate_distortion', 'bd_rate_forest', 'gain_per_picture', 'training_curves', 'run_figure', 'report']
+           'rate_distortion', 'bd_rate_forest', 'gain_per_picture', 'training_history', 'run_figure', 'report']
 
 # %% ../nbs/core/70_plots.ipynb #b67c9dde
 import math
@@ -18,7 +18,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import FuncFormatter, LogLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from .anchors import ANCHOR_CODERS
 from .config import require
@@ -162,32 +162,42 @@ def gain_per_picture(
     return fig
 
 # %% ../nbs/core/70_plots.ipynb #f020b167-1
+_HISTORY = {  # column of a training record -> title, whether it is shown in dB, whether its scale is logarithmic
+    'mse': ('PSNR of the crops [dB]', True, False), 'bpp': ('rate, estimated [bit per pixel]', False, False), 'loss': ('loss [bit per pixel]', False, False),
+    'preview_mse': ('PSNR from z alone [dB]', True, False), 'bpp_z': ('rate of z [bit per pixel]', False, True), 'lr': ('learning rate', False, True)}
+
+def _plain_log(ax):
+    "Plain numbers at 1, 2 and 5 of a logarithmic scale."
+    for axis in (ax.yaxis.set_major_formatter, ax.yaxis.set_minor_formatter): axis(FuncFormatter(lambda v, _: f'{v:g}'))
+    ax.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+
+def _stages(folder):
+    "Training records `stage1.csv`, `stage2.csv` ... of a folder in order; where a run was resumed, what it did last."
+    paths = sorted(Path(folder).glob('stage*.csv'), key=lambda p: (len(p.stem), p.stem))
+    require(paths, f'{folder} has no stage1.csv, stage2.csv ...; give a folder of training records')
+    return {p.stem.removeprefix('stage'): pd.read_csv(p).drop_duplicates('step', keep='last').sort_values('step') for p in paths}
+
 @house_style()
-def training_curves(
-    record,                 # path of a CSV file, or a DataFrame
-    x: str = 'step',        # column to count along
-    columns: tuple = (),    # columns to draw; () is every numeric one
-    log: tuple = (),        # columns on a logarithmic scale
-    window: int = 0,        # rows that the dark line averages; 0 is a twentieth of the record
+def training_history(
+    folder,              # path with the training records stage1.csv, stage2.csv ...
+    share: float = 0.3,  # of a stage, that the dark line averages
 ) -> Figure:
-    "One panel per column of a training record."
-    record = record if isinstance(record, pd.DataFrame) else pd.read_csv(record)
-    columns = list(columns) or [c for c in record.select_dtypes('number') if c != x]
-    for name in (x, *columns): require(name in record, f'the record has no column {name!r}; it has {", ".join(record)}')
-    require(columns, f'the record has no numeric column besides {x!r}')
-    wide, colour = min(3, len(columns)), sns.color_palette('colorblind')[0]
-    high = math.ceil(len(columns) / wide)
-    fig, axes = plt.subplots(high, wide, figsize=(4 * wide, 2.6 * high), squeeze=False, sharex=True)
-    for ax, name in zip(axes.flat, columns):
-        known = record[[x, name]].dropna()
-        often = len(known) > len(record) / 2
-        ax.plot(known[x], known[name], color=colour, alpha=0.3 if often else 1, marker='' if often else 'o', markersize=4, linewidth=1)
-        if often: ax.plot(known[x], known[name].rolling(window or max(1, len(known) // 20), center=True, min_periods=1).mean(), color=colour)
-        ax.set(title=name, yscale='log' if name in log else 'linear')
-    for ax in axes.flat[len(columns) - wide:len(columns)]: ax.set_xlabel(x); ax.tick_params(labelbottom=True)
-    for ax in axes.flat[len(columns):]: ax.remove()
+    "How training went over all stages of it, each as wide as the others: pale, logged steps; dark, their mean over a share of a stage."
+    stages, colours = _stages(folder), cycle(sns.color_palette('colorblind')[:2])
+    fig, axes = plt.subplots(2, 3, figsize=(12, 5.6), sharex=True)
+    for n, record in enumerate(stages.values()):
+        x, colour, window = n + record.step / record.step.max(), next(colours), max(1, round(share * len(record)))
+        for ax, (name, (_, decibels, _)) in zip(axes.flat, _HISTORY.items()):
+            for alpha, seen in ((0.25, record[name]), (1, record[name].rolling(window, center=True, min_periods=1).mean())):
+                ax.plot(x, -10 * np.log10(seen) if decibels else seen, color=colour, alpha=alpha, linewidth=1 if alpha < 1 else 2)
+    for ax, (title, _, log) in zip(axes.flat, _HISTORY.values()):
+        ax.set(title=title, yscale='log' if log else 'linear', xlim=(0, len(stages)), xticks=np.arange(len(stages)) + 0.5)
+        ax.set_xticklabels(stages); ax.grid(visible=False, axis='x')
+        _plain_log(ax) if log else ax.yaxis.set_major_locator(MaxNLocator(6, steps=(1, 2, 5, 10)))
+    for ax in axes[1]: ax.set_xlabel('stage')
     sns.despine(fig); plt.close(fig)
     return fig
+
 
 # %% ../nbs/core/70_plots.ipynb #f020b167-1-1
 RUN_PANELS = {'loss': 'loss [bit per pixel at the middle rate]', 'bpp': 'rate, estimated [bit per pixel]', 'psnr_db': 'PSNR [dB]', 'lr': 'learning rate'}
@@ -199,8 +209,7 @@ def _fit_range(ax, lines, log):
     low, high = (values.min(), values.max()) if len(values) else (1, 2)
     if log and low > 0:
         ax.set(yscale='log', ylim=(low / 1.25, high * 1.25))
-        for axis in (ax.yaxis.set_major_formatter, ax.yaxis.set_minor_formatter): axis(FuncFormatter(lambda v, _: f'{v:g}'))
-        ax.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+        _plain_log(ax)
     else: ax.set_ylim(low - 0.15 * (high - low or 1), high + 0.15 * (high - low or 1))
 
 def run_figure(
