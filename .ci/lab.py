@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BROWSERS = ('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable')
 WIDTH, HEIGHT, NARROW, MAX_HEIGHT = 1400, 1000, 1000, 8000  # pixels of the window, and of a narrow one; pictures of a page grow to its height, in parts where it is higher
 AT_ONCE, NOTEBOOK_SECONDS, MOVE_SECONDS = 2, 420, 60
+FIRST = ('exact', 'tour', 'sweep', 'speed')  # they take longest
 ACCEPTED = r'other programs are busy here|measure_speed\(config\)'  # on standard error: speed.ipynb says so where it shares the machine, as it does here
 SETTINGS = {  # of JupyterLab: no questions, and whole pages in the document, so that one picture shows all
     'apputils-extension/notification': dict(fetchNews='false', checkForUpdates=False),
@@ -93,8 +94,10 @@ STATE = """() => {
   const kernel = panel && panel.sessionContext && panel.sessionContext.session && panel.sessionContext.session.kernel
   if (!model || !model.cells || !kernel) return null
   const cells = [...model.cells].filter(c => c.type === 'code' && c.sharedModel.source.trim())
-  const outputs = cells.map(c => c.outputs.toJSON())
-  return {status: kernel.status, cells: cells.length, done: cells.filter(c => c.executionCount !== null).length, outputs}
+  const done = cells.filter(c => c.executionCount !== null)
+  const failed = done.some(c => [...Array(c.outputs.length).keys()].some(i => c.outputs.get(i).type === 'error'))
+  const ready = failed || kernel.status === 'idle' && done.length === cells.length
+  return {status: kernel.status, cells: cells.length, done: done.length, ready, outputs: ready ? cells.map(c => c.outputs.toJSON()) : []}
 }"""
 
 LOOK = """() => {
@@ -148,10 +151,10 @@ async def run_all(page, seconds=NOTEBOOK_SECONDS):
     while True:
         await asyncio.sleep(0.5)
         state = await page.evaluate(STATE)
-        errors = [text_of(o) for outputs in (state or {}).get('outputs', []) for o in outputs if o['output_type'] == 'error']
-        if errors: raise Problem(f'a cell ended with an error:\n{errors[0][-1500:]}')
-        if state and state['status'] == 'idle' and state['done'] == state['cells']: break
+        if state and state['ready']: break
         if time.monotonic() > end: raise Problem(f"still {state and state['status']} after {seconds} s, {state and state['done']} of {state and state['cells']} cells run")
+    errors = [text_of(o) for outputs in state['outputs'] for o in outputs if o['output_type'] == 'error']
+    if errors: raise Problem(f'a cell ended with an error:\n{errors[0][-1500:]}')
     return state
 
 
@@ -358,6 +361,7 @@ def main():
         else:
             copy_checkout(checkout)
             paths = [str(f.relative_to(checkout)) for sub in ('guides', 'runs') for f in sorted((checkout/'nbs'/sub).glob('*.ipynb')) if not a.names or f.stem in a.names]
+            paths.sort(key=lambda p: Path(p).stem not in FIRST)
             if missing := set(a.names) - {Path(f).stem for f in paths}: sys.exit(f"no such notebook: {', '.join(sorted(missing))}")
             bad = asyncio.run(visit_all(checkout, paths, pictures, home))
     print(f'{bad} failed' if bad else 'all passed')
