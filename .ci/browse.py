@@ -1,6 +1,6 @@
 """Opens every page of the built site in a browser: `browse.py` after `website.py`; `--self-test` plants each fault into a page and demands that it is seen.
 
-Looks for links that lead nowhere, pictures that do not load, errors in the console, requests that leave the machine, equations that stay raw, pages wider than the window, and a search that finds nothing.
+Looks for links that lead nowhere, pictures that do not load, errors in the console, requests that leave the machine, equations and tables that stay raw, pages wider than the window, and a search that finds nothing.
 Links to other sites are only listed. Needs the system's Chromium or Chrome.
 """
 import argparse
@@ -17,15 +17,17 @@ from urllib.parse import unquote, urldefrag
 ROOT = Path(__file__).resolve().parent.parent
 BROWSERS = 'chromium chromium-browser google-chrome google-chrome-stable chrome'.split()
 WIDTHS = 1280, 400  # pixels of the window
-FACTS = """() => ({
+FACTS = """() => { const prose = [...function* () { const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT); while (walk.nextNode()) yield walk.currentNode }()]
+        .filter(n => !n.parentElement.closest('pre, code, script, style, textarea, svg')).map(n => n.data), said = pattern => prose.filter(text => pattern.test(text))
+    return ({
     links: [...document.querySelectorAll('a[href]')].map(a => a.href),
     ids: [...document.querySelectorAll('[id], a[name]')].map(e => e.id || e.name),
     pictures: [...document.images].map(i => [i.currentSrc || i.src, i.naturalWidth]),
     equations: document.querySelectorAll('.equation svg').length,
     raw: [...document.querySelectorAll('.equation')].filter(e => { const b = e.querySelector('svg')?.getBoundingClientRect(); return !b || !b.width || !b.height })
-        .map(e => 'empty: ' + e.textContent).concat([...function* () { const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT); while (walk.nextNode()) yield walk.currentNode }()]
-        .filter(n => /\\$\\$|\\\\[([]|\\\\[a-z]{3,}/.test(n.data) && !n.parentElement.closest('pre, code, script, style, textarea, svg')).map(n => n.data)),
-})"""
+        .map(e => 'empty: ' + e.textContent).concat(said(/\\$\\$|\\\\[([]|\\\\[a-z]{3,}/)),
+    tables: said(/\\|\\s*:?---/),
+})}"""
 WIDE = """() => { const w = document.documentElement.clientWidth
     return document.documentElement.scrollWidth <= w ? [] : [document.documentElement.scrollWidth + ' of ' + w + ' px'].concat(
         [...document.querySelectorAll('article *')].filter(e => e.getBoundingClientRect().right > w + 1).slice(0, 3).map(e => e.tagName + '.' + e.className)) }"""
@@ -71,7 +73,7 @@ def opened(b, base, path):
     page.goto(base + path)
     page.evaluate('() => { for (const i of document.images) i.loading = "eager"; return Promise.all([...document.images].map(i => i.decode().catch(() => 0))) }')
     facts = page.evaluate(FACTS)
-    faults += [('pictures', src.removeprefix(base)) for src, width in facts['pictures'] if not width] + [('equations', text.strip()[:80]) for text in facts['raw']]
+    faults += [('pictures', src.removeprefix(base)) for src, width in facts['pictures'] if not width] + [(what, text.strip()[:80]) for what, key in (('equations', 'raw'), ('tables', 'tables')) for text in facts[key]]
     for width in WIDTHS:
         page.set_viewport_size(dict(width=width, height=900))
         page.wait_for_timeout(100)
@@ -131,6 +133,7 @@ PLANTS = [('links', 'a link to no page', '<a href="gone.html">x</a>'), ('links',
           ('pictures', 'a picture that is not there', '<img src="gone.png">'), ('console', 'an error', '<script>undefinedName()</script>'),
           ('outside', 'a script from elsewhere', '<script src="https://example.org/x.js"></script>'), ('missing', 'a script that is not there', '<script src="gone.js"></script>'),
           ('equations', 'a raw equation', '<p>$$x$$</p>'), ('equations', 'an equation in TeX', '<p>as \\alpha grows</p>'), ('equations', 'an empty equation', '<span class="equation"></span>'),
+          ('tables', 'a table in Markdown', '<p>| a | b |\n| --- | --- |</p>'),
           ('width', 'a box of 1400 px', '<div style="width: 1400px">x</div>')]
 
 

@@ -14,6 +14,7 @@ nb_merge_streams = True
 nb_output_stderr = 'remove'
 nb_ipywidgets_js = {}  # by default from other people's servers
 nb_mime_priority_overrides = [('html', 'text/markdown', 5)]
+nb_render_markdown_format = 'myst'  # tables
 myst_enable_extensions = ['dollarmath', 'amsmath', 'attrs_block']
 myst_heading_anchors = 4
 myst_dmath_double_inline = True
