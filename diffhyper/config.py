@@ -9,8 +9,8 @@ __all__ = ['CODING_STEPS', 'ANCHORS', 'DEFAULT_LAMBDA_RATE', 'HYPERPRIORS', 'MOD
            'check_train_config', 'check_evaluate_config', 'quality_list', 'anchor_list', 'ModelConfig', 'TrainConfig',
            'EvaluateConfig', 'ReportConfig', 'number_list', 'check_speed_config', 'SpeedConfig', 'sampling_list',
            'AnatomyConfig', 'SweepConfig', 'place_dict', 'is_numbers', 'check_type', 'config_from_dict',
-           'injected_names', 'config_from_notebook', 'parse_bool', 'command_parser', 'config_parser', 'parse_config',
-           'existing_path']
+           'injected_names', 'config_from_notebook', 'parse_bool', 'command_parser', 'field_comments', 'config_parser',
+           'parse_config', 'existing_path']
 
 # %% ../nbs/core/00_config.ipynb #f534a72c
 import argparse
@@ -18,7 +18,7 @@ import ast
 import difflib
 import math
 import traceback
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 
 from fastcore.docments import docments
@@ -437,13 +437,21 @@ def command_parser(
     return _Parser(prog=prog, description=description, allow_abbrev=False)
 
 # %% ../nbs/core/00_config.ipynb #f020b167-2
+def field_comments(
+    cls: type,  # a dataclass
+) -> dict[str, str]:  # field -> comment, "" where there is none
+    "The comments beside the fields of `cls`, those that it inherits included."
+    told = {name: text for base in reversed(cls.__mro__) if is_dataclass(base) for name, text in docments(base).items() if text}
+    return {f.name: told.get(f.name, "") for f in fields(cls)}
+
+
 def config_parser(
     cls,  # TrainConfig or EvaluateConfig
     prog: str,  # name of the command
 ) -> argparse.ArgumentParser:  # every field of cls as --field
     "A parser whose flags, defaults and help come from the fields of `cls` and their comments; errors are `DiffhyperError`."
     parser = command_parser(prog, cls.__doc__)
-    helps = docments(cls)
+    helps = field_comments(cls)
     for f in fields(cls):
         switch = dict(nargs="?", const=True) if f.type is bool else {}
         text = f"{helps[f.name]} (default: {f.default!r})".replace("%", "%%")

@@ -97,7 +97,7 @@ def _checked_curve(name, rates, qualities):
         raise DiffhyperError(f'the {name} curve has rates or qualities that are not finite, or rates that are not positive; leave lossless and failed points out')
     rates, qualities = pareto_curve(rates, qualities)
     if len(rates) < BD_MIN_POINTS:
-        raise DiffhyperError(f'the {name} curve has {len(rates)} usable points and BD-rate needs {BD_MIN_POINTS}; evaluate at more qualities')
+        raise DiffhyperError(f'the {name} curve has {len(rates)} of the {BD_MIN_POINTS} usable points that BD-rate needs; evaluate at more qualities')
     return rates, qualities
 
 BD_METHODS = {'pchip': PchipInterpolator, 'akima': Akima1DInterpolator}

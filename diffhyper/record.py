@@ -21,10 +21,9 @@ from importlib.resources import files
 from pathlib import Path
 
 import torch
-from fastcore.docments import docments
 
 from . import __version__
-from .config import DiffhyperError, existing_path
+from .config import DiffhyperError, existing_path, field_comments
 from .data import list_images
 from .loading import weights_path
 from .metrics import peak_memory
@@ -179,8 +178,8 @@ def record_text(
     record: Record,  # of a run, begun or ended
 ) -> str:  # Markdown
     "Parameters and environment before a run; outcome and results after it."
-    facts, meanings = record.facts, docments(record.kind)
-    parameters = markdown_table([facts.run, "value", "meaning"], [[f"`{n}`", f"`{v!r}`", meanings.get(n) or ""] for n, v in facts.config.items()])
+    facts, meanings = record.facts, field_comments(record.kind)
+    parameters = markdown_table([facts.run, "value", "meaning"], [[f"`{n}`", f"`{v!r}`", meanings[n]] for n, v in facts.config.items()])
     if not facts.ended: return parameters + "\n\n" + markdown_table(["environment", ""], environment_lines(facts))
     outcome = [["state", facts.state], *([["problem", facts.problem]] if facts.problem else []), ["started", facts.started], ["ended", facts.ended], ["duration", f"{facts.seconds:.1f} s"], ["peak memory", f"{facts.peak_memory_mb:.0f} MB"]]
     return markdown_table(["outcome", ""], outcome + [[f"`{n}`", v] for n, v in facts.results.items()])
