@@ -97,7 +97,7 @@ def _checked_curve(name, rates, qualities):
         raise DiffhyperError(f'the {name} curve has rates or qualities that are not finite, or rates that are not positive; leave lossless and failed points out')
     rates, qualities = pareto_curve(rates, qualities)
     if len(rates) < BD_MIN_POINTS:
-        raise DiffhyperError(f'the {name} curve has {len(rates)} of the {BD_MIN_POINTS} usable points that BD-rate needs; evaluate at more qualities')
+        raise DiffhyperError(f'BD-rate needs {BD_MIN_POINTS} usable points and the {name} curve has {len(rates)}; evaluate at more qualities')
     return rates, qualities
 
 BD_METHODS = {'pchip': PchipInterpolator, 'akima': Akima1DInterpolator}
@@ -190,7 +190,7 @@ def bd_rate_interval(
     pictures = len(anchor[0])
     require(len(test[0]) == pictures, f'the anchor has {pictures} pictures and the test curve {len(test[0])}; give the same pictures for both')
     require(0 < level < 1 and resamples >= 100, f'level is {level} and resamples {resamples}; give a level between 0 and 1 and at least 100 resamples')
-    for name, (r, _) in (('anchor', anchor), ('test', test)): require(r.shape[1] >= BD_MIN_POINTS, f'the {name} curve has {r.shape[1]} points and BD-rate needs {BD_MIN_POINTS}; evaluate at more qualities')
+    for name, (r, _) in (('anchor', anchor), ('test', test)): require(r.shape[1] >= BD_MIN_POINTS, f'BD-rate needs {BD_MIN_POINTS} points and the {name} curve has {r.shape[1]}; evaluate at more qualities')
     drawn = np.random.default_rng(seed).multinomial(pictures, np.full(pictures, 1 / pictures), resamples)  # how often each resample holds each picture
     with np.errstate(invalid='ignore', divide='ignore'), warnings.catch_warnings():
         warnings.simplefilter('ignore')  # points left out of a resample's curve
