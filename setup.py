@@ -1,24 +1,41 @@
 "Everything is said in settings.ini; this file hands it to setuptools."
+
 from configparser import ConfigParser
 from pathlib import Path
 from setuptools import find_packages, setup
 
 here = Path(__file__).parent
-config = ConfigParser(delimiters=['='])
-config.read(here/'settings.ini', encoding='utf-8')
-cfg = config['DEFAULT']
-readme = here/'README.md'
+config = ConfigParser(delimiters=["="])
+config.read(here / "settings.ini", encoding="utf-8")
+cfg = config["DEFAULT"]
+readme = here / "README.md"
 
 
-def required(extra=''): return cfg[f'{extra}_requirements' if extra else 'requirements'].split()
+def required(extra=""):
+    return cfg[f"{extra}_requirements" if extra else "requirements"].split()
 
 
 setup(
-    name=cfg['lib_name'], version=cfg['version'], description=cfg['description'], keywords=cfg['keywords'],
-    author=cfg['author'], author_email=cfg['author_email'], url=cfg['git_url'], license=cfg['license'].upper(),
-    long_description=readme.read_text(encoding='utf-8') if readme.exists() else '', long_description_content_type='text/markdown',
-    python_requires='>=' + cfg['min_python'], packages=find_packages(include=[cfg['lib_path'], cfg['lib_path'] + '.*']),
-    package_data={cfg['lib_path']: cfg['package_data'].split()},
-    install_requires=required(), extras_require={'dev': [*required('dev'), *required('docs')], 'docs': required('docs'), 'jpegxl': required('jpegxl'), 'dask': required('dask')},
-    entry_points={'console_scripts': cfg['console_scripts'].split()}, zip_safe=False,
+    name=cfg["lib_name"],
+    version=cfg["version"],
+    description=cfg["description"],
+    keywords=cfg["keywords"],
+    author=cfg["author"],
+    author_email=cfg["author_email"],
+    url=cfg["git_url"],
+    license=cfg["license"].upper(),
+    long_description=readme.read_text(encoding="utf-8") if readme.exists() else "",
+    long_description_content_type="text/markdown",
+    python_requires=">=" + cfg["min_python"],
+    packages=find_packages(include=[cfg["lib_path"], cfg["lib_path"] + ".*"]),
+    package_data={cfg["lib_path"]: cfg["package_data"].split()},
+    install_requires=required(),
+    extras_require={
+        "dev": [*required("dev"), *required("docs")],
+        "docs": required("docs"),
+        "jpegxl": required("jpegxl"),
+        "dask": required("dask"),
+    },
+    entry_points={"console_scripts": cfg["console_scripts"].split()},
+    zip_safe=False,
 )
