@@ -23,16 +23,17 @@ def save_checkpoint(
     try:
         with replacing(path) as temporary:
             torch.save(state, temporary)
-    except RuntimeError as e:
+    except RuntimeError as e:  # PyTorch's word for a disk that is full
+        said = str(e).splitlines()[0]
         raise DiffhyperError(
-            f"{Path(path).name} cannot be written, most likely because the disk is full ({str(e).splitlines()[0]})"
-        ) from e  # what PyTorch makes of it
+            f"{Path(path).name} cannot be written, most likely because the disk is full ({said})"
+        ) from e
 
 # %% ../../nbs/train/checkpoint.ipynb #d642bd2c
 def load_checkpoint(
     path: str | Path,  # what save_checkpoint wrote
 ) -> dict:
-    "Read a checkpoint with `weights_only=True`; raises `DiffhyperError` if it is missing, damaged, or no training state."
+    "Read a checkpoint; raises `DiffhyperError` if it is missing, damaged, or no training state."
     path = Path(path)
     require(
         path.is_file(),
@@ -42,7 +43,8 @@ def load_checkpoint(
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as e:
         raise DiffhyperError(
-            f"{path.name} cannot be read as a checkpoint ({type(e).__name__}); it may be damaged, continue from an earlier one"
+            f"{path.name} cannot be read as a checkpoint ({type(e).__name__}); "
+            "it may be damaged, continue from an earlier one"
         ) from e
     require(
         isinstance(state, dict) and "step" in state and "config" in state,
@@ -72,7 +74,7 @@ def find_checkpoint(
         return (numbered_checkpoints(folder) or [None])[-1]
     return Path(resume)
 
-
+# %% ../../nbs/train/checkpoint.ipynb #prune
 def prune_checkpoints(
     folder: str | Path,  # of a training
     keep: int,  # how many of the newest to keep
