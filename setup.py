@@ -9,6 +9,7 @@ config = ConfigParser(delimiters=["="])
 config.read(here / "settings.ini", encoding="utf-8")
 cfg = config["DEFAULT"]
 readme = here / "README.md"
+EXTRAS = ("train", "measure", "notebooks", "dask", "jpegxl", "docs", "dev")
 
 
 def required(extra=""):
@@ -30,12 +31,7 @@ setup(
     packages=find_packages(include=[cfg["lib_path"], cfg["lib_path"] + ".*"]),
     package_data={cfg["lib_path"]: cfg["package_data"].split()},
     install_requires=required(),
-    extras_require={
-        "dev": [*required("dev"), *required("docs")],
-        "docs": required("docs"),
-        "jpegxl": required("jpegxl"),
-        "dask": required("dask"),
-    },
+    extras_require={extra: required(extra) for extra in EXTRAS},
     entry_points={"console_scripts": cfg["console_scripts"].split()},
     zip_safe=False,
 )
