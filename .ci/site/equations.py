@@ -1,4 +1,4 @@
-"Equations as drawings: glyphs become paths when the pages are written, so that a reader needs neither a script nor a font. An extension of Sphinx."
+"Equations as drawings: glyphs become paths; a reader needs neither a script nor a font. An extension of Sphinx."
 
 import html
 import re
