@@ -299,8 +299,9 @@ def config_parser(
     cls: type,  # a configuration
     prog: str,  # name of the command
 ) -> CommandParser:  # every field of cls as --field
-    "A parser whose flags and help come from the fields of `cls` and their comments; it reads texts, for those given."
+    "A parser whose flags and help come from `cls`: its fields and their comments, and its `examples` if it has any."
     parser = command_parser(prog, cls.__doc__)
+    parser.epilog, parser.formatter_class = getattr(cls, "examples", None), argparse.RawDescriptionHelpFormatter
     comments = field_comments(cls)
     for f in fields(cls):
         switch = dict(nargs="?", const="true") if f.type is bool else {}
