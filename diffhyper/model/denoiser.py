@@ -224,10 +224,10 @@ def reach(
 ) -> int:  # elements
     "How far the denoiser looks beyond an element; raises `DiffhyperError` beyond `FARTHEST`."
     tree, spots = replaced(denoiser, geometry), size // 2 + torch.arange(4)  # all places in the grids of two levels
-    a = torch.zeros(4, 1, size, size)
+    a = torch.zeros(4, 1, size, size, dtype=torch.float32)
     a[torch.arange(4), 0, spots, spots] = math.nan
     channels, biases = denoiser.embed.out_channels, len(denoiser.blocks)
-    context = Context(torch.zeros(4, channels, 1, 1), torch.zeros(biases, 4, channels))
+    context = Context(a.new_zeros(4, channels, 1, 1), a.new_zeros(biases, 4, channels))
     seen = tree.network(a.expand(-1, denoiser.embed.in_channels, -1, -1), context).isnan().any(1)
     if seen[:, [0, -1]].any() or seen[:, :, [0, -1]].any():
         require(

@@ -132,7 +132,7 @@ def real_weight(
     shape = layer.output_first().shape
     numbers = torch.arange(1, shape.numel() + 1, dtype=torch.float64).view(shape)
     origin = form_of(layer).arrange(numbers).long().flatten()  # 0: a zero that was filled in
-    w = torch.zeros(shape.numel() + 1).scatter_(0, origin, integers.float().flatten())[1:]
+    w = torch.zeros(shape.numel() + 1, dtype=torch.float32).scatter_(0, origin, integers.float().flatten())[1:]
     w = w.view(shape) * unit.view(-1, 1, 1, 1)
     return w.transpose(0, 1).contiguous() if isinstance(layer, RoundedConvTranspose2d) else w
 
@@ -342,13 +342,16 @@ def check_walk(
 ):
     "Raise `DiffhyperError` unless a walk is exact for every input; it names module and function."
     tree = bound_tree(twin, name)
-    inside = [tree]
+    inside, hooks = [tree], []  # the layers of the twin are in the tree
     for m in tree.modules():
-        m.register_forward_pre_hook(lambda m, _: inside.append(m))
-        m.register_forward_hook(lambda *_: inside.pop() and None)
+        hooks.append(m.register_forward_pre_hook(lambda m, _: inside.append(m)))
+        hooks.append(m.register_forward_hook(lambda *_: inside.pop() and None))
     try:
         walk(tree)
     except DiffhyperError as e:
         names = {m: f"{name}.{n}".rstrip(".") for n, m in tree.named_modules()}
         where = f"{names[inside[-1]]} ({type(inside[-1]).__name__})"
         raise DiffhyperError(f"{where} has no integer twin: {e}. {REMEDY}") from None
+    finally:
+        for hook in hooks:
+            hook.remove()

@@ -71,6 +71,7 @@ def split_visits(
     coding_steps: int,  # 0, 1, 2, 4 or 8
 ) -> list[Step]:
     "Four visits in 1, 2, 4 or 8 steps."
+    coding_steps = check_coding_steps(coding_steps)
     half = (torch.arange(len(visit), dtype=torch.uint8) // 4 % 2)[:, None, None]
     order = {8: 2 * visit + half, 4: visit, 2: visit // 2}.get(coding_steps, torch.zeros_like(visit))
     return steps_in_order(order, max(coding_steps, 1))
@@ -103,7 +104,7 @@ def channels(
     coding_steps: int,  # 0, 1, 2, 4 or 8
 ) -> list[Step]:
     "A step is a slice of the channels."
-    count = max(coding_steps, 1)
+    count = max(check_coding_steps(coding_steps), 1)
     order = (torch.arange(M) * count // M).to(torch.uint8)
     return steps_in_order(order[:, None, None].expand(M, height, width), count)
 
@@ -132,7 +133,7 @@ def plan_steps(
     pattern: str = "quadtree",  # a name in `PATTERNS`
 ) -> list[Step]:
     "The coding steps of a latent in order; one that holds everything for 0 and 1."
-    check_coding_steps(coding_steps)
+    coding_steps = check_coding_steps(coding_steps)
     known = ", ".join(PATTERNS)
     hint = f"choose {known}, or register it: diffhyper.model.diffusion.PATTERNS[{pattern!r}] = its function"
     require(pattern in PATTERNS, f"pattern {pattern!r} is unknown here; {hint}")
@@ -149,7 +150,7 @@ def partition(
     pattern: str = "quadtree",  # a name in `PATTERNS`
 ) -> Tensor:  # (M, height, width) uint8, from 0
     "The step in which each element is decoded."
-    return _partition(M, height, width, coding_steps, pattern, PATTERNS.get(pattern))
+    return _partition(M, height, width, check_coding_steps(coding_steps), pattern, PATTERNS.get(pattern))
 
 # %% ../../nbs/model/diffusion.ipynb #226dc4ce
 @lru_cache(maxsize=8)
@@ -234,6 +235,7 @@ def predictor(
     coding_steps: int,  # 0: the hyperprior's own Gaussian, without the denoiser
 ) -> Predict:
     "The Gaussians of a walk, by the networks in floating point."
+    coding_steps = check_coding_steps(coding_steps)
     if coding_steps == 0:
         return lambda y_hat, known: (prior.means_hat, prior.scales_hat)
     context = prior.context(denoiser, coding_steps)
@@ -323,10 +325,10 @@ def reverse_process(
     value = prior.whiten(prior.means_hat if y_hat is None else y_hat)
     arrived = torch.zeros_like(value) == 1 if known is None else (known == 1).expand_as(value)
     context, device = prior.context(denoiser), generator.device if generator else value.device
-    u = torch.randn(value.shape, generator=generator, device=device).to(value)
+    u = torch.randn(value.shape, generator=generator, device=device, dtype=value.dtype).to(value)
 
     def predict_u0(u_t, t):
-        t_map = torch.where(arrived, 0.0, float(t))
+        t_map = torch.where(arrived, 0.0, value.new_tensor(t))
         return torch.where(arrived, value, denoiser.denoise(torch.where(arrived, value, u_t), t_map, context)[0])
 
     for step in denoiser.scheduler.sample(predict_u0, u, sampling_steps):
@@ -366,11 +368,13 @@ def denoising_loss(
     u, each = prior.whiten(y).detach().clamp(-20, 20), (len(y), 1, 1, 1)
 
     def draw(shape):
-        return torch.rand(shape, generator=generator, device=y.device)
+        return torch.rand(shape, generator=generator, device=y.device, dtype=u.dtype)
 
     arrived = draw(y.shape) < draw(each) * (draw(each) < 0.5)
     t_map = torch.where(arrived, 0.0, draw(each) * denoiser.scheduler.num_train_timesteps)
-    u_t = denoiser.scheduler.add_noise(u, torch.randn(u.shape, generator=generator, device=u.device), t_map)
+    u_t = denoiser.scheduler.add_noise(
+        u, torch.randn(u.shape, generator=generator, device=u.device, dtype=u.dtype), t_map
+    )
     u0_mean, _ = denoiser.denoise(u_t, t_map, prior.context(denoiser))
     weight = denoising_weight(denoiser.scheduler, t_map) * ~arrived
     return (weight * (u0_mean - u) ** 2).flatten(1).mean(1)

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['SCALE_MIN', 'SCALE_MAX', 'SCALE_LEVELS', 'LIKELIHOOD_MIN', 'Tables', 'SYMBOL_MAX', 'SYMBOL_BYTES', 'DAMAGED',
-           'gaussian_likelihood', 'bits', 'scale_table', 'scale_index', 'intervals', 'short_string', 'read_string',
-           'SymbolCoder']
+           'gaussian_likelihood', 'bits', 'scale_table', 'scale_index', 'intervals', 'short_string', 'UndecodableError',
+           'read_string', 'check_symbols', 'SymbolCoder']
 
 # %% ../../nbs/model/entropy.ipynb #3f745316
 import math
@@ -15,7 +15,7 @@ from compressai import ans
 from compressai.entropy_models import EntropyModel
 from torch import Tensor
 
-from ..config import require
+from ..config import DiffhyperError, require
 from .ops import lower_bound
 
 # %% ../../nbs/model/entropy.ipynb #97e56b40
@@ -43,7 +43,7 @@ def bits(
 # %% ../../nbs/model/entropy.ipynb #780d0942
 def scale_table() -> Tensor:  # (SCALE_LEVELS,), ascending
     "Standard deviations for which the coder has tables."
-    return torch.exp(torch.linspace(math.log(SCALE_MIN), math.log(SCALE_MAX), SCALE_LEVELS))
+    return torch.exp(torch.linspace(math.log(SCALE_MIN), math.log(SCALE_MAX), SCALE_LEVELS, dtype=torch.float32))
 
 # %% ../../nbs/model/entropy.ipynb #7a87b2dd
 def scale_index(
@@ -97,6 +97,10 @@ SYMBOL_MAX = 2**14  # largest magnitude of a symbol
 SYMBOL_BYTES = 8  # most bytes that one can take
 DAMAGED = "the bytes are damaged, or decode differently here"
 
+# %% ../../nbs/model/entropy.ipynb #undecodable
+class UndecodableError(DiffhyperError):
+    "Bytes that are not what an encoder made for this picture under these probabilities."
+
 # %% ../../nbs/model/entropy.ipynb #f3e88db8
 def read_string(
     data: bytes,  # from an encoder, or from a stranger
@@ -106,13 +110,28 @@ def read_string(
     "The symbols of a string; raises `DiffhyperError` for one that no encoder made for this index."
     n = len(index)
     possible = 8 <= len(data) <= SYMBOL_BYTES * (n + 2) and len(data) % 4 == 0 if n else not data
-    require(possible, f"a string of {len(data)} bytes does not code {n} symbols; {DAMAGED}")
+    if not possible:
+        raise UndecodableError(f"a string of {len(data)} bytes does not code {n} symbols; {DAMAGED}")
     if not n:
         return torch.zeros(0, dtype=torch.int32)
     padded = data + bytes(15 * len(data) + SYMBOL_BYTES * n + 64)
     values = torch.tensor(ans.RansDecoder().decode_with_indexes(padded, index, *tables), dtype=torch.int32)
-    require(values.abs().max() <= SYMBOL_MAX, f"a string decodes to symbols beyond {SYMBOL_MAX}; {DAMAGED}")
+    if values.abs().max() > SYMBOL_MAX:
+        raise UndecodableError(f"a string decodes to symbols beyond {SYMBOL_MAX}; {DAMAGED}")
     return values
+
+# %% ../../nbs/model/entropy.ipynb #1d000401
+def check_symbols(
+    symbols: Tensor,  # to code, any shape
+    index: Tensor,  # which table, same shape
+    tables: int,  # how many there are
+):
+    "Raise `DiffhyperError` for symbols on which the coder would never end, such as a NaN made an integer."
+    within = (symbols >= -SYMBOL_MAX) & (symbols <= SYMBOL_MAX) & (index >= 0) & (index < tables)
+    cause = "the picture, or the weights of g_a and h_a, hold a NaN, an infinity or something immense"
+    require(
+        bool(within.all()), f"{int((~within).sum())} of {within.numel()} values of the latent cannot be coded: {cause}"
+    )
 
 # %% ../../nbs/model/entropy.ipynb #f19d982e
 class SymbolCoder:
@@ -132,8 +151,9 @@ class SymbolCoder:
         symbols: Tensor,  # integers up to SYMBOL_MAX, any shape; must be 0 where index is `skipped`
         index: Tensor,  # integers, which table, same shape
     ) -> bytes:
-        "Code the symbols in order."
+        "Code the symbols in order; raises `DiffhyperError` for what is none, such as a NaN."
         coded = index != self.skipped
+        check_symbols(symbols[coded], index[coded], len(self.tables[1]))
         values, tables = symbols[coded].int().tolist(), index[coded].tolist()
         if len(values) < 3:
             return short_string(values, tables, self.tables) if values else b""

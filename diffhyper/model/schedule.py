@@ -9,6 +9,7 @@ __all__ = ['DERIVED', 'Time', 'linear_betas', 'cosine_betas', 'zero_terminal_snr
 
 # %% ../../nbs/model/schedule.ipynb #b62b9d79
 import math
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor
 
 from ..config import require
+from .config import DEFAULT_BETAS, check_betas, number, whole_number
 
 # %% ../../nbs/model/schedule.ipynb #2a345f47
 def linear_betas(
@@ -55,15 +57,15 @@ def betas_of(
     schedule: str,  # "linear" or "cosine"
 ) -> Tensor:  # (N,) float64
     "Betas of a schedule; raises `DiffhyperError` for an unknown one or values out of range."
-    n, start, end = num_train_timesteps, beta_start, beta_end
-    whole = isinstance(n, int) and n >= 1
-    hint = "must be an integer of at least 1"
-    require(whole, f"num_train_timesteps {hint}, got {n!r}: the default is 50")
-    got = f"got {start!r} and {end!r}: the defaults are 1e-4 and 0.02"
-    require(0 < start <= end < 1, f"betas must satisfy 0 < beta_start <= beta_end < 1, {got}")
+    steps, betas = whole_number(num_train_timesteps, "num_train_timesteps", 1), check_betas(beta_start, beta_end)
     known = schedule in ("linear", "cosine")
     require(known, f"unknown schedule {schedule!r}: choose 'linear' or 'cosine'")
-    return linear_betas(n, start, end) if schedule == "linear" else cosine_betas(n)
+    if schedule == "linear":
+        return linear_betas(steps, *betas)
+    if betas != DEFAULT_BETAS:
+        told = f"beta_start {betas[0]:g} and beta_end {betas[1]:g} have no effect on a cosine schedule"
+        warnings.warn(f"{told}; choose schedule='linear'", stacklevel=2)
+    return cosine_betas(steps)
 
 # %% ../../nbs/model/schedule.ipynb #503af0cb
 DERIVED = dict(init=False, repr=False, compare=False)  # a field that follows from the four numbers
@@ -75,8 +77,8 @@ class EndPoints:
     t = 0 is exactly the clean latent, t = N exactly N(0, 1)."""
 
     num_train_timesteps: int = 50  # N, steps between the clean latent and pure noise
-    beta_start: float = 1e-4  # first beta, 0 < beta_start <= beta_end; used by "linear" only
-    beta_end: float = 0.02  # last beta, below 1; used by "linear" only
+    beta_start: float = DEFAULT_BETAS[0]  # first beta, 0 < beta_start <= beta_end; used by "linear" only
+    beta_end: float = DEFAULT_BETAS[1]  # last beta, below 1; used by "linear" only
     schedule: str = "cosine"  # "linear" (Ho et al. 2020) or "cosine" (Nichol & Dhariwal 2021)
     alpha: Tensor = field(**DERIVED)  # (N+1,) float64, from 1 to 0
     sigma: Tensor = field(**DERIVED)  # (N+1,) float64, from 0 to 1
@@ -84,8 +86,7 @@ class EndPoints:
     _cache: dict = field(**DERIVED, default_factory=dict)
 
     def __post_init__(self):
-        numbers = self.num_train_timesteps, self.beta_start, self.beta_end
-        betas = betas_of(*numbers, self.schedule)
+        betas = betas_of(self.num_train_timesteps, self.beta_start, self.beta_end, self.schedule)
         noisy = zero_terminal_snr((1 - betas).cumprod(0).sqrt())
         alpha = torch.cat([torch.ones(1).double(), noisy])
         sigma = (1 - alpha**2).sqrt()
@@ -93,8 +94,22 @@ class EndPoints:
         remedy = "use fewer num_train_timesteps, or betas further from 0 and 1"
         told = f"{self} has neighbouring end points that float64 cannot tell apart: {remedy}"
         require((angle.diff() > 0).all(), told)
-        for name, value in dict(alpha=alpha, sigma=sigma, angle=angle).items():
+        start, end = check_betas(self.beta_start, self.beta_end)
+        plain = dict(num_train_timesteps=len(betas), beta_start=start, beta_end=end)
+        for name, value in dict(alpha=alpha, sigma=sigma, angle=angle, **plain).items():
             object.__setattr__(self, name, value)
+
+    @property
+    def settings(self) -> dict:  # as JSON takes it, under the names of a model's configuration
+        "The four numbers that the end points follow from."
+        betas = dict(beta_start=self.beta_start, beta_end=self.beta_end)
+        return dict(diffusion_steps=self.num_train_timesteps, schedule=self.schedule, **betas)
+
+    @property
+    def key(self) -> str:
+        "What decides the end points, as text: equal on every machine, where `alpha` may differ in its last bit."
+        betas = (self.beta_start, self.beta_end) if self.schedule == "linear" else ()
+        return " ".join(map(repr, (self.schedule, self.num_train_timesteps, *betas)))
 
 # %% ../../nbs/model/schedule.ipynb #a03a1629
 Time = Tensor | float  # in [0, N]: a number, or a tensor of any shape
@@ -289,10 +304,8 @@ class Walks(VelocityTargets):
     ) -> list[int]:  # sampling_steps + 1 end points, strictly decreasing from N to 0
         """End points to walk pairwise, spaced as diffusers' "trailing".
         Raises `DiffhyperError` for a count beyond 1 to N."""
-        N, n = self.num_train_timesteps, sampling_steps
-        told = f"an integer from 1 to num_train_timesteps = {N}, got {n!r}"
-        hint = "take fewer steps, or a schedule with more"
-        require(isinstance(n, int) and 1 <= n <= N, f"sampling_steps must be {told}: {hint}")
+        N = self.num_train_timesteps
+        n = whole_number(sampling_steps, "sampling_steps", 1, N)
         return [round(N * (n - i) / n) for i in range(n + 1)]
 
 # %% ../../nbs/model/schedule.ipynb #7ad66fa0
@@ -315,7 +328,8 @@ class ReverseSteps(Walks):
     ) -> Tensor:  # (B, M, h, w) u_s, in the dtype of u_t
         """Song et al. 2021, equation 12.
         Raises `DiffhyperError` for eta outside [0, 1], times out of range, or s > t (where looking is free)."""
-        require(0 <= eta <= 1, f"eta must lie in [0, 1], got {eta!r}: 0 is DDIM, 1 is DDPM")
+        eta, hint = number(eta, "eta", "give a number from 0, DDIM, to 1, DDPM"), "0 is DDIM, 1 is DDPM"
+        require(0 <= eta <= 1, f"eta must lie in [0, 1], got {eta!r}: {hint}")
         (alpha_t, sigma_t), (alpha_s, sigma_s) = self._levels(u_t, t), self._levels(u_t, s)
         if sigma_t.device.type == sigma_s.device.type == "cpu":
             falls = not (sigma_s > sigma_t).any()

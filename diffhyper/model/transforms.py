@@ -6,10 +6,11 @@
 __all__ = ['FILTER_GAIN', 'FILTER_SCALE', 'PATCH', 'SHORTCUT_LR', 'SYNTHESIS_SCALE', 'TRANSFORMS', 'HYPER_BLOCK',
            'HYPER_CHANNELS', 'HYPER_COMPONENTS', 'HYPER_STEP', 'HYPER_LOG_SCALE_BOUND', 'GainUnit', 'zero_last',
            'PictureFilter', 'deepen_filter', 'slow', 'AnalysisTransform', 'SynthesisTransform', 'set_shortcut', 'Pair',
-           'FilterPair', 'PlainTransform', 'PlainPair', 'make_pair', 'pair_options', 'pad_channels', 'HyperAnalysis',
-           'HyperSynthesis', 'set_hyper_shortcut', 'start_transforms', 'measure_latent']
+           'FilterPair', 'PlainTransform', 'PlainPair', 'check_option', 'make_pair', 'pair_options', 'pad_channels',
+           'HyperAnalysis', 'HyperSynthesis', 'set_hyper_shortcut', 'start_transforms', 'measure_latent']
 
 # %% ../../nbs/model/transforms.ipynb #4ac5891f
+import json
 import math
 from inspect import signature
 from typing import Protocol
@@ -22,7 +23,7 @@ from compressai.models.utils import conv, deconv
 from torch import Tensor, nn
 
 from ..config import DiffhyperError, require
-from .config import check_filter_blocks
+from .config import check_filter_blocks, plain_number, spell
 from .linear import dct_basis, klt_basis, patches_of
 from .ops import full_precision, soft_bound
 from .rounding import RoundedConv2d, RoundedConvTranspose2d
@@ -38,7 +39,7 @@ class GainUnit(nn.Module):
         anchors: int = 5,  # equidistant qualities between which the log-gain is linear
     ):
         super().__init__()
-        ramp = torch.linspace(-0.5, 0.5, anchors) * octave_range * math.log(2)
+        ramp = torch.linspace(-0.5, 0.5, anchors, dtype=torch.float32) * octave_range * math.log(2)
         self.log_gain = nn.Parameter(ramp[:, None].repeat(1, channels))
 
     def log(self, quality: Tensor) -> Tensor:  # (B,) in [0, 1] -> (B, channels, 1, 1)
@@ -209,15 +210,15 @@ class FilterPair:
         M: int,  # channels of y, at most the 768 samples of a patch
         filter_blocks: int = 3,  # residual blocks in the filters of g_a and g_s, 1 to `MAX_FILTER_BLOCKS`
     ):
-        samples = 3 * PATCH**2
+        samples, filter_blocks = 3 * PATCH**2, check_filter_blocks(filter_blocks)
         require(samples >= M, f"M is {M}; it must be at most {samples} (samples of a {PATCH}x{PATCH} patch)")
         self.M, self.basis = M, dct_basis(M)
-        self.g_a = AnalysisTransform(N, M, check_filter_blocks(filter_blocks))
+        self.g_a = AnalysisTransform(N, M, filter_blocks)
         self.g_s = SynthesisTransform(N, M, filter_blocks)
 
     def start(self, crops: Tensor | None, step: float) -> Tensor:  # as in `Pair`
         "The KLT of crops, or the DCT with the spectrum of a usual photograph."
-        std = 0.3 * torch.arange(1, self.M + 1) ** -0.6
+        std = 0.3 * torch.arange(1, self.M + 1, dtype=torch.float32) ** -0.6
         if crops is not None:
             self.basis, std = klt_basis(patches_of(crops - 0.5), self.M)
         set_shortcut(self.g_a, self.g_s, self.basis, step)
@@ -265,6 +266,19 @@ class PlainPair:
 # %% ../../nbs/model/transforms.ipynb #93a709b6
 TRANSFORMS: dict[str, type[Pair]] = {"filter": FilterPair, "plain": PlainPair}
 
+# %% ../../nbs/model/transforms.ipynb #check-option
+def check_option(
+    name: str,  # of an option of a pair
+    value: object,  # asked for
+):  # a number of Python's where it was one of NumPy's or a tensor
+    "Return an option if a file can hold it, else raise `DiffhyperError`: better now than after a training."
+    try:
+        json.dumps(plain := plain_number(value), allow_nan=False)
+    except (TypeError, ValueError):
+        hint = "give a number, a text, or a list of them: it stands in the header of the weights"
+        raise DiffhyperError(f"option {name} is {spell(value)}; {hint}") from None
+    return plain
+
 # %% ../../nbs/model/transforms.ipynb #867a4469
 def make_pair(
     name: str,  # in `TRANSFORMS`
@@ -276,6 +290,7 @@ def make_pair(
     known = ", ".join(TRANSFORMS)
     hint = f"choose {known}, or register it: diffhyper.model.transforms.TRANSFORMS[{name!r}] = its class"
     require(name in TRANSFORMS, f"transform {name!r} is unknown here; {hint}")
+    options = {option: check_option(option, value) for option, value in options.items()}
     try:
         bound = signature(TRANSFORMS[name]).bind(N, M, **options)
     except TypeError as e:
@@ -398,4 +413,5 @@ def measure_latent(
     crops: Tensor,  # (n, 3, H, W) in [0, 1]
 ) -> Tensor:  # (n, M, h, w)
     "The latent of crops at middle quality, a few at a time."
-    return torch.cat([pair.g_a(v, torch.full((len(v),), 0.5, device=v.device)).float() for v in crops.split(16)])
+    middle = torch.full((len(crops),), 0.5, dtype=torch.float32, device=crops.device)
+    return torch.cat([pair.g_a(*v).float() for v in zip(crops.split(16), middle.split(16), strict=True)])

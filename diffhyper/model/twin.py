@@ -174,7 +174,7 @@ def fill_synthesis(
     medians: Tensor,  # (N,) of the entropy bottleneck
 ):
     "All integers from the trained networks."
-    quality = torch.arange(LEVELS, device=medians.device) / (LEVELS - 1)
+    quality = torch.arange(LEVELS, dtype=torch.float32, device=medians.device) / (LEVELS - 1)
     log_gain, log_hyper_gain = gain.log(quality).double(), hyper_gain.log(quality).double()
     twin.medians.copy_((medians.double() * 2**Z_BITS).round().view(-1, 1, 1))
     twin.inverse_hyper_gain.copy_((2**TABLE_BITS * (-log_hyper_gain).exp()).round())
