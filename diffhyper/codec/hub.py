@@ -16,6 +16,7 @@ from .weights import read_weights
 from ..config import require
 from ..light import when_loaded
 from ..machine import pick_device
+from ..model.config import whole_number
 
 # %% ../../nbs/codec/hub.ipynb #bdf4a33c
 def load_model(
@@ -79,8 +80,8 @@ def zoo_model(
     **kwargs,  # of DiffusionHyperprior
 ) -> DiffusionHyperprior:
     "A model with the signature of CompressAI's zoo, trained for one rate unless pretrained."
-    ok = metric == "mse" and quality in range(1, 9)
-    require(ok, f"metric is {metric!r} and quality {quality!r}; choose mse and 1 to 8")
+    require(metric == "mse", f"metric is {metric!r}; choose mse")
+    quality = whole_number(quality, "quality", 1, len(COMPRESSAI_LAMBDAS))
     lam = 1 / (65025 * COMPRESSAI_LAMBDAS[quality - 1])
     if not pretrained:
         return create_diffusion_hyperprior_model(lambda_rate=lam, **kwargs)
