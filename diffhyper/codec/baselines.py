@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['CLASSES', 'FILE_HEAD', 'OWN_KINDS', 'Dial', 'Gained', 'between_gains', 'split_name', 'BaselineNetworks',
-           'BaselinePasses', 'BaselineFiles', 'Baseline', 'ShortcutMeanScale', 'PlainTransforms', 'build', 'load_codec',
-           'coder_of']
+           'BaselinePasses', 'check_default_type', 'BaselineFiles', 'Baseline', 'ShortcutMeanScale', 'PlainTransforms',
+           'build', 'load_codec', 'coder_of']
 
 # %% ../../nbs/codec/baselines.ipynb #ac08cd96
 import math
@@ -25,18 +25,19 @@ from compressai.models import (
 from PIL import Image
 from torch import Tensor, nn
 
-from .coding import Adapter
+from .coding import Adapter, Analysis, as_float
 from .hub import described
 from .hyperprior import BOTTLENECK_LR, DiffusionHyperprior, Networks
+from .identity import check_finite
 from .names import weights_path
 from .picture import compress_image, decompress_image
 from .weights import FIELDS, check_config, read_weights
 from ..config import require
 from ..data.pictures import to_image, to_tensor
 from ..machine import pick_device
-from ..model.config import DEFAULT_LAMBDA_RATE, HYPERPRIORS, MODELS, ModelConfig, lambda_range
+from ..model.config import DEFAULT_LAMBDA_RATE, HYPERPRIORS, MODELS, ModelConfig, lambda_range, positives
 from ..model.linear import quantisation_step
-from ..model.ops import full_precision, pad_to_multiple
+from ..model.ops import SinglePrecision, full_precision, pad_to_multiple
 from ..model.transforms import FilterPair, GainUnit
 
 # %% ../../nbs/codec/baselines.ipynb #f020b167-1
@@ -109,7 +110,7 @@ def split_name(
     return kind, bool(transforms)
 
 # %% ../../nbs/codec/baselines.ipynb #2a2640b0
-class BaselineNetworks(CompressionModel):
+class BaselineNetworks(SinglePrecision, CompressionModel):
     "One of CompressAI's hyperpriors between gain units."
 
     calibrated, pattern = True, None  # there is no integer twin whose units would have to be found, and no partition
@@ -124,7 +125,7 @@ class BaselineNetworks(CompressionModel):
         filter_blocks: int = 3,  # residual blocks in the filters of our transforms
     ):
         super().__init__()
-        (kind, ours), (lo, hi) = split_name(name), lambda_range(lambda_rate)
+        (kind, ours), (lo, hi), (N, M) = split_name(name), lambda_range(lambda_rate), positives(N=N, M=M)
         self.gain = GainUnit(M, octaves := 0.5 * math.log2(hi / lo))
         self.hyper_gain = GainUnit(N, octaves / 2)
         self.name, self.N, self.M, self.dial, self.net = name, N, M, Dial(), CLASSES[kind](N, M)
@@ -133,6 +134,8 @@ class BaselineNetworks(CompressionModel):
             self.net.g_a, self.net.g_s = self.pair.g_a, self.pair.g_s
         self.net.entropy_bottleneck.lr_factor = BOTTLENECK_LR
         between_gains(self.net, self.dial, self.gain, self.hyper_gain, ours)
+        for part in self.children():
+            part.float()  # whatever PyTorch's default type is
         self.register_buffer("lambda_range", torch.tensor([lo, hi], dtype=torch.float64))
 
 # %% ../../nbs/codec/baselines.ipynb #d9a8ced6
@@ -140,6 +143,7 @@ class BaselinePasses(BaselineNetworks):
     "Forward, latents, and starting values."
 
     variable_rate, quality_tensor, level_of = Networks.variable_rate, Adapter.quality_tensor, Adapter.level_of
+    pictures = Analysis.pictures
 
     @property
     def downsampling_factor(self) -> int:
@@ -163,9 +167,11 @@ class BaselinePasses(BaselineNetworks):
 
     def forward(
         self,
-        x: Tensor,  # (B, 3, H, W) in [0, 1], any H and W
+        x: Tensor,  # (B, 3, H, W) or grey (B, 1, H, W) in [0, 1], or uint8; any H and W
         quality: float | Tensor | None = None,  # in [0, 1]; None: 0.5
     ) -> dict:  # as CompressAI's
+        "Reconstruction and likelihoods; raises `DiffhyperError` for what cannot be meant as pictures."
+        x = as_float(self.pictures(x))
         self.dial.quality = self.quality_tensor(x, quality)
         self.dial.autocast = torch.is_autocast_enabled(x.device.type)
         with full_precision(x):
@@ -175,9 +181,28 @@ class BaselinePasses(BaselineNetworks):
 # %% ../../nbs/codec/baselines.ipynb #b071017b
 FILE_HEAD = struct.Struct(">BHHI")  # level of quality, width, height, length of the string of z
 
+# %% ../../nbs/codec/baselines.ipynb #default-type
+def check_default_type(
+    net: CompressionModel,  # one of CompressAI's
+):
+    "Raise `DiffhyperError` where CompressAI's serial coder would compute in PyTorch's default type and fail."
+    usual = torch.get_default_dtype() == torch.float32 or not hasattr(net, "entropy_parameters")
+    told = f"CompressAI's context model computes in PyTorch's default type, which is {torch.get_default_dtype()}"
+    require(usual, f"{told}; call torch.set_default_dtype(torch.float32) first")
+
 # %% ../../nbs/codec/baselines.ipynb #3a7d6451
 class BaselineFiles(BaselinePasses):
-    "A picture to the bytes of CompressAI's coder and back."
+    "A picture to the bytes of CompressAI's coder and back; weights that are not finite would keep it for ever."
+
+    def update(
+        self,
+        scale_table: Tensor | None = None,  # standard deviations of the coder's tables
+        force: bool = False,  # rebuild what exists
+        update_quantiles: bool = False,  # refit the quantiles of the entropy bottleneck first
+    ) -> bool:  # whether anything changed
+        "As in CompressAI; raises `DiffhyperError` for weights that are not finite."
+        check_finite(self.state_dict())
+        return super().update(scale_table, force, update_quantiles)
 
     @torch.no_grad()
     def encode(
@@ -185,7 +210,10 @@ class BaselineFiles(BaselinePasses):
         image: Image.Image,  # mode RGB
         quality: float | None = None,  # in [0, 1]; None: 0.5
     ) -> bytes:  # a file
-        "Compress a picture with CompressAI's coder."
+        "Compress a picture with CompressAI's coder; raises `DiffhyperError` for weights that are not finite."
+        check_finite(self.state_dict())
+        check_default_type(self.net)
+        check_finite(self.state_dict())
         x = to_tensor(image).to(self.lambda_range.device)
         self.dial.quality, level = self.quality_tensor(x, quality), self.level_of(quality)
         (y,), (z,) = self.net.compress(pad_to_multiple(x, self.downsampling_factor))["strings"]
@@ -197,9 +225,10 @@ class BaselineFiles(BaselinePasses):
         data: bytes,  # from `encode`
     ) -> Image.Image:  # mode RGB
         "The picture of a file, on the machine that made it: CompressAI's models decode in floating point."
+        check_default_type(self.net)
         level, width, height, length = FILE_HEAD.unpack_from(data)
         z, y = data[FILE_HEAD.size : FILE_HEAD.size + length], data[FILE_HEAD.size + length :]
-        self.dial.quality = torch.tensor([level / 255], device=self.lambda_range.device)
+        self.dial.quality = torch.tensor([level / 255], dtype=torch.float32, device=self.lambda_range.device)
         shape = tuple(math.ceil(s / self.downsampling_factor) for s in (height, width))
         return to_image(self.net.decompress([[y], [z]], shape)["x_hat"][..., :height, :width])
 
@@ -218,6 +247,7 @@ class Baseline(BaselineFiles):
     ):
         "Start our transforms as the KLT of `crops`, and the scales as its standard deviations."
         if self.pair:
+            crops = as_float(self.pictures(crops))
             std = self.pair.start(crops, quantisation_step(math.sqrt(self.lambda_range.prod().item())))
             networks = getattr(self.net, "entropy_parameters", self.net.h_s).modules()
             last = [m for m in networks if isinstance(m, nn.Conv2d)][-1]
@@ -288,6 +318,7 @@ def load_codec(
         model = OWN_KINDS[kind].from_state_dict(state, described(config))
     else:
         model = build(ModelConfig(**{n: v for n, v in config.items() if n in FIELDS}))
+        check_finite(state)
         model.load_state_dict(state)
     model.update()
     return model.eval().to(pick_device(device))
