@@ -5,7 +5,11 @@
 # %% ../nbs/hall/pillow.ipynb #f020b167
 from __future__ import annotations
 
+import io
+import os
+import warnings
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeAlias
@@ -16,19 +20,24 @@ from diffhyper.codec.container import (
     HEADER_BYTES,
     MAGIC,
     MAX_ICC,
+    Header,
+    inflate,
     read_contents,
     read_header,
     unpack,
-    unpack_icc,
 )
 from .codec.names import weights_file
-from .config import DiffhyperError
+from .config import DiffhyperError, require
+from .files import write_bytes
 
 if TYPE_CHECKING:
     from diffhyper.codec.hyperprior import DiffusionHyperprior
+    from diffhyper.data.pictures import Picture
 
 # %% auto #0
-__all__ = ['Chosen', 'set_model', 'load_once', 'get_model', 'as_oserror', 'decode', 'DhpImageFile', 'save', 'is_dhp']
+__all__ = ['Chosen', 'OPTIONS', 'HARMLESS', 'LEFT_OUT', 'set_model', 'load_once', 'get_model', 'as_oserror', 'decode',
+           'read_info', 'DhpImageFile', 'check_options', 'exif_bytes', 'picture_of', 'save', 'save_all', 'is_dhp',
+           'dhp_path', 'write_file', 'save_whole']
 
 # %% ../nbs/hall/pillow.ipynb #cadaf09d
 Chosen: TypeAlias = "DiffusionHyperprior | str | Path | None"  # a model, or what `load_model` accepts
@@ -61,7 +70,10 @@ def get_model(
     model = _chosen if model is None else model
     if model is None:
         model = "pretrained" if fingerprint is None else weights_file(fingerprint)
-    return load_once(str(model)) if isinstance(model, (str, Path)) else model
+    if isinstance(model, (str, Path)):
+        return load_once(str(model))
+    require(hasattr(model, "fingerprint"), f"model is {model!r}; give a model, or the name or path of weights")
+    return model
 
 # %% ../nbs/hall/pillow.ipynb #6118de61
 @contextmanager
@@ -85,32 +97,52 @@ def decode(
         model = get_model(fingerprint=read_header(data, None).fingerprint)
         return decompress_image(model, data, partial=partial, max_pixels=limit)
 
+# %% ../nbs/hall/pillow.ipynb #pillow-info
+def read_info(
+    file: IO[bytes],  # at the beginning of a picture
+) -> tuple[Header, dict[str, bytes]]:  # and `info` as far as it has arrived, under Pillow's names
+    "What a file says of itself, read no further than that takes."
+    header = read_header(data := file.read(HEADER_BYTES), None)
+    if header.exif or header.xmp:  # behind the picture
+        data += file.read()
+    elif header.icc:
+        data += file.read(MAX_ICC + MAX_ICC // 256)  # zlib may lengthen what it cannot shorten
+    arrived = read_contents(data, None).arrived
+    names = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp"}
+    info = {names[chunk]: inflate(arrived[chunk], chunk) for chunk in names if chunk in arrived}
+    return header, info | ({"exif": b"Exif\0\0" + info["exif"]} if "exif" in info else {})
+
 # %% ../nbs/hall/pillow.ipynb #f2a50003
 class DhpImageFile(ImageFile.ImageFile):
     "A `.dhp` file, decoded when its pixels are first needed; `info['diffhyper']` then says how much had arrived."
 
     format = "DHP"
     format_description = "diffhyper learned image compression"
+    n_frames = 1
+    is_animated = False
 
     def _open(self):
+        self._start = self.fp.tell()
+        if not is_dhp(self.fp.read(len(MAGIC))):
+            raise SyntaxError("not a diffhyper file")  # so Pillow asks the next format
+        self.fp.seek(self._start)
         with as_oserror():
-            header = read_header(data := self.fp.read(HEADER_BYTES), None)
-            if header.icc:
-                data += self.fp.read(MAX_ICC + MAX_ICC // 256)  # zlib may lengthen what it cannot shorten
-            icc = read_contents(data, None).arrived.get("icc")
-            if icc is not None:
-                self.info["icc_profile"] = unpack_icc(icc)
+            header, info = read_info(self.fp)
+        self.info.update(info)
         self._mode, self._size = header.mode, (header.width, header.height)
         self.tile = [("dhp", (0, 0, *self._size), 0, None)]  # there is something to decode
+
+    def load_seek(self, position: int):
+        "Nothing; that it is there tells `ImageFile.Parser` to wait for the whole file."
 
     def load(self):
         "Decode, when Pillow first needs the pixels."
         if self.tile:
             if self.fp is None:
                 raise ValueError("operation on a closed picture")
-            self.fp.seek(0)
+            self.fp.seek(self._start)
             image = decode(self.fp.read())
-            self.im, self.tile = image.im, []
+            self.im, self.tile, self.readonly = image.im, [], 0
             self.info.update(image.info)
             if self._exclusive_fp:
                 self.fp.close()
@@ -118,11 +150,57 @@ class DhpImageFile(ImageFile.ImageFile):
         return super().load()
 
     def verify(self):
-        "Check every chunk without decoding the picture."
-        self.fp.seek(0)
-        with as_oserror():
-            unpack(self.fp.read(), max_pixels=None)
+        "Check every chunk without decoding the picture; what has been decoded is checked already."
+        if self.fp is not None:
+            self.fp.seek(self._start)
+            with as_oserror():
+                unpack(self.fp.read(), max_pixels=None)
         super().verify()
+
+# %% ../nbs/hall/pillow.ipynb #pillow-options
+OPTIONS = ("quality", "coding_steps", "model", "icc_profile", "exif", "xmp")
+HARMLESS = ("optimize", "progressive", "append_images")  # the last is judged by `save_all`
+LEFT_OUT = ("dpi", "comment")  # what the format has no place for
+
+
+def check_options(
+    options: dict,  # of `Image.save`
+):
+    "Raise `DiffhyperError` for an option that would be ignored, warn of one that asks to keep what cannot be kept."
+    asked = [n for n, v in options.items() if not (v is None or v is False or (hasattr(v, "__len__") and not len(v)))]
+    strange = [n for n in asked if n not in (*OPTIONS, *HARMLESS, *LEFT_OUT)]
+    known = f"known are {', '.join(OPTIONS)}"
+    require(not strange, f"{', '.join(strange)}: no option of .dhp files, leave it out; {known}")
+    if left := [name for name in LEFT_OUT if name in asked]:
+        warnings.warn(f"not kept: {', '.join(left)}", stacklevel=2)
+
+# %% ../nbs/hall/pillow.ipynb #pillow-exif
+def exif_bytes(
+    exif: Image.Exif | bytes | None,  # as the option `exif`
+) -> bytes | None:  # from the byte order on
+    "EXIF as a file holds it; raises `DiffhyperError` for what is none."
+    if not exif:
+        return None
+    data = (exif.tobytes() if isinstance(exif, Image.Exif) else bytes(exif)).removeprefix(b"Exif\0\0")
+    known = data.startswith((b"II*\0", b"MM\0*"))
+    require(known, "exif does not begin as EXIF does; pass image.getexif() or image.info['exif']")
+    return data
+
+# %% ../nbs/hall/pillow.ipynb #pillow-picture
+def picture_of(
+    image: Image.Image,  # any mode
+    options: dict,  # of `Image.save`
+    name: str,  # for warnings
+) -> Picture:
+    "The parts of a picture as it is in memory, with the profile, EXIF and XMP of the options."
+    from diffhyper.data.pictures import take_pixels
+
+    if "icc_profile" in options:
+        image = image.copy()
+        image.info["icc_profile"] = options["icc_profile"]
+    xmp = options.get("xmp") or None
+    xmp = xmp.encode() if isinstance(xmp, str) else xmp
+    return replace(take_pixels(image, name), exif=exif_bytes(options.get("exif")), xmp=xmp)
 
 # %% ../nbs/hall/pillow.ipynb #ff9fb270
 def save(
@@ -130,15 +208,25 @@ def save(
     fp: IO[bytes],  # where to write
     filename: str | bytes,  # its name, which Pillow passes
 ):
-    "Write a picture; raises `DiffhyperError` for values out of range."
-    from diffhyper import compress_image
+    "Write a picture; raises `DiffhyperError` for values out of range and options that do not exist."
+    from diffhyper.codec.picture import compress_picture
 
     options = image.encoderinfo
-    if "icc_profile" in options:
-        image = image.copy()
-        image.info["icc_profile"] = options["icc_profile"]
+    check_options(options)
+    picture = picture_of(image, options, Path(os.fsdecode(filename)).name or "picture")
     model, quality, steps = get_model(options.get("model")), options.get("quality"), options.get("coding_steps", 4)
-    fp.write(compress_image(model, image, quality, steps, max_pixels=None))
+    fp.write(compress_picture(model, picture, quality, steps, max_pixels=None))
+
+# %% ../nbs/hall/pillow.ipynb #pillow-save-all
+def save_all(
+    image: Image.Image,  # any mode
+    fp: IO[bytes],  # where to write
+    filename: str | bytes,  # its name, which Pillow passes
+):
+    "Write a picture of one frame; raises `DiffhyperError` for more."
+    frames = getattr(image, "n_frames", 1) + len(list(image.encoderinfo.get("append_images") or ()))
+    require(frames == 1, f"a .dhp file holds one picture, not {frames}; save each under a name of its own")
+    save(image, fp, filename)
 
 # %% ../nbs/hall/pillow.ipynb #ae66e0e9
 def is_dhp(
@@ -150,5 +238,51 @@ def is_dhp(
 
 Image.register_open(DhpImageFile.format, DhpImageFile, is_dhp)
 Image.register_save(DhpImageFile.format, save)
+Image.register_save_all(DhpImageFile.format, save_all)
 Image.register_extension(DhpImageFile.format, ".dhp")
 Image.register_mime(DhpImageFile.format, "image/x-diffhyper")
+
+# %% ../nbs/hall/pillow.ipynb #pillow-dhp-path
+def dhp_path(
+    fp: str | bytes | os.PathLike | IO[bytes],  # as `Image.save` gets it
+    kind: str | None,  # the format, if it is named
+) -> str | None:  # the path of a .dhp file, None for all else
+    "The file that `Image.save` would have to replace."
+    if not isinstance(fp, (str, bytes, os.PathLike)):
+        return None
+    path = os.fsdecode(fp)
+    kind = kind.upper() if kind else Image.EXTENSION.get(Path(path).suffix.lower())
+    return path if kind == DhpImageFile.format else None
+
+# %% ../nbs/hall/pillow.ipynb #pillow-write
+def write_file(
+    path: str,  # file to replace
+    data: bytes,  # its new content
+):
+    "Write a file; raises the `OSError` that Pillow's users expect."
+    try:
+        write_bytes(path, data)
+    except DiffhyperError as e:
+        cause = e.__cause__
+        raise OSError(cause.errno, cause.strerror, path) from e
+
+# %% ../nbs/hall/pillow.ipynb #pillow-whole
+_pillow_save = Image.Image.save
+
+
+def save_whole(
+    image: Image.Image,  # as for `Image.save`
+    fp: str | bytes | os.PathLike | IO[bytes],  # likewise
+    *kind: str | None,  # the format, if it is not among the options
+    **options,  # as for `Image.save`
+):
+    "Pillow's `Image.save`, which writes a `.dhp` file whole or not at all."
+    path = dhp_path(fp, kind[0] if kind else options.get("format"))
+    if path is None:
+        return _pillow_save(image, fp, *kind, **options)
+    coded = io.BytesIO()
+    _pillow_save(image, coded, **(options | {"format": DhpImageFile.format}))
+    return write_file(path, coded.getvalue())
+
+
+Image.Image.save = save_whole
