@@ -17,15 +17,16 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
-from ..config import DiffhyperError, require
+from ..config import require
 from ..data.crops import CropDataset
 from ..machine import use_autocast
 from .config import TrainConfig
+from .divergence import DivergedError
 from .objective import Terms, draw_quality, rounding_start, total
 from .state import TrainState, average_decay, learning_rate, update_average
 
 # %% ../../nbs/train/loop.ipynb #not-finite
-class NotFiniteError(DiffhyperError):
+class NotFiniteError(DivergedError):
     "The loss or its gradient is not finite; nothing was updated."
 
 # %% ../../nbs/train/loop.ipynb #check-finite
@@ -36,9 +37,7 @@ def check_finite(
 ):
     "Raise `NotFiniteError` unless the value is finite."
     if not torch.isfinite(value):
-        raise NotFiniteError(
-            f"{what} at step {step}; the last good checkpoint is kept, continue from it with a smaller lr"
-        )
+        raise NotFiniteError(f"{what} at step {step}")
 
 # %% ../../nbs/train/loop.ipynb #update
 def update(

@@ -17,7 +17,6 @@ from ..codec.hyperprior import DiffusionHyperprior
 from ..config import require
 from ..data.crops import CropDataset
 from ..machine import pick_device
-from .checkpoint import find_checkpoint, load_checkpoint
 from .config import TrainConfig
 from .objective import Objective, draw_quality, objective_of
 from .state import TrainState
@@ -123,12 +122,12 @@ def prepare(
     config: TrainConfig,  # of the run
     crops: CropDataset,  # for training
     objective: Callable[[nn.Module, TrainConfig], Objective] = objective_of,  # what is minimised
+    found: dict | None = None,  # checkpoint to continue from; None: a new run
 ) -> TrainState:
-    "A new state, or the one to continue from."
+    "A new state, or that of the checkpoint."
     torch.manual_seed(config.seed)
-    found = find_checkpoint(config.resume, config.output_dir) if config.resume else None
     if found is None:
         return TrainState(objective(start_model(config, crops), config))
     state = TrainState(objective(new_model(config), config))
-    state.load_state_dict(load_checkpoint(found))
+    state.load_state_dict(found)
     return state

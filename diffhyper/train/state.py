@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['split_parameters', 'lr_factors', 'parameter_groups', 'learning_rate', 'average_decay', 'update_average',
-           'check_same_architecture', 'TrainState']
+           'differences', 'check_same_architecture', 'TrainState']
 
 # %% ../../nbs/train/state.ipynb #37effa9c
 import copy
@@ -91,17 +91,27 @@ def update_average(
     "Exponential moving average of the parameters. Buffers are left alone: each model has tables of its own."
     for a, p in zip(averaged.parameters(), model.parameters(), strict=True):
         a.lerp_(p, 1 - decay)
+    if hasattr(model, "noise_scheduler") and averaged.noise_scheduler is not model.noise_scheduler:
+        averaged.noise_scheduler = model.noise_scheduler  # may be set at any time
 
 # %% ../../nbs/train/state.ipynb #same-architecture
+def differences(
+    found: dict,  # configuration in a checkpoint
+    config: TrainConfig,  # of the run
+    names: tuple[str, ...],  # of fields
+) -> list[str]:  # a line each
+    "What a checkpoint has otherwise than a run. A field that it does not know had its default."
+    there = TrainConfig(**{n: found[n] for n in names if n in found})
+    pairs = {n: (getattr(there, n), getattr(config, n)) for n in names}
+    return [f"{n} is {a!r} there and {b!r} here" for n, (a, b) in pairs.items() if a != b]
+
+# %% ../../nbs/train/state.ipynb #check-same
 def check_same_architecture(
     found: dict,  # configuration in a checkpoint
     config: TrainConfig,  # of the run
 ):
     "Raise `DiffhyperError` if a checkpoint does not fit a run."
-    names = (*(f.name for f in fields(ModelConfig)), "train_only")
-    there = TrainConfig(**{n: found[n] for n in names if n in found})
-    pairs = {n: (getattr(there, n), getattr(config, n)) for n in names}
-    differing = [f"{n} is {a!r} there and {b!r} here" for n, (a, b) in pairs.items() if a != b]
+    differing = differences(found, config, (*(f.name for f in fields(ModelConfig)), "train_only"))
     require(
         not differing,
         f"the checkpoint is of another architecture: {'; '.join(differing)}; pass its values, or start a new run",
@@ -119,6 +129,7 @@ class TrainState:
         self.step = 0
         self.best = math.inf  # lowest loss of validation
         self.whole = True  # False in the middle of an update
+        self.inputs: dict[str, str] = {}  # what the names in the configuration stand for
         groups, (_, aux) = parameter_groups(self.model, self.config.train_only), split_parameters(self.model)
         self.optimiser = torch.optim.Adam(groups, self.config.lr)
         self.aux_optimiser = torch.optim.Adam(aux, self.config.aux_lr)
@@ -138,7 +149,8 @@ class TrainState:
         "All that a continued training needs."
         parts = {n: getattr(self, n).state_dict() for n in ("model", "optimiser", "aux_optimiser")}
         numbers = {n: getattr(self, n) for n in ("step", "best")}
-        return {"state_dict": self.averaged.state_dict(), **parts, **numbers, "config": asdict(self.config)}
+        about = {"config": asdict(self.config), "inputs": self.inputs}
+        return {"state_dict": self.averaged.state_dict(), **parts, **numbers, **about}
 
     def load_state_dict(
         self,
