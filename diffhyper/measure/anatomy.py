@@ -25,9 +25,9 @@ from ..codec.hub import load_model
 from ..codec.hyperprior import DiffusionHyperprior
 from ..config import require
 from ..data.pictures import read_image, to_image, to_tensor
-from ..files import output_folder
 from .config import AnatomyConfig
 from .evaluate import middle_of, picture_names, pictures_of, qualities_of, timed
+from .folder import new_file, results_folder
 from .quality import ms_ssim, psnr_db
 from .rows import write_rows
 from .ssimulacra2 import ssimulacra2
@@ -327,7 +327,7 @@ class Anatomy:
         "Write every table that has rows."
         for name, kind in ANATOMY_ROWS.items():
             if rows := getattr(self, name):
-                write_rows(rows, folder / f"{name}.csv", kind)
+                write_rows(rows, new_file(folder, f"{name}.csv"), kind)
 
 # %% ../../nbs/measure/anatomy.ipynb #f020b167-12
 def centre_crop(
@@ -407,10 +407,10 @@ def anatomy(
         "choose one of them, counted from 0",
     )
     looker = Looker(load_model(config.model_path, device=config.device), config)
-    folder = output_folder(config.output_dir)
     named = list(zip(picture_names(paths), paths, strict=True))
-    for i, (name, path) in enumerate(tqdm(named, unit="picture", disable=not progress)):
-        image = centre_crop(read_image(path), config.crop)
-        looker.add(image, name, positions=i == config.map_index, previews=i < config.preview_images)
-        looker.found.write(folder)
+    with results_folder(config.output_dir, sources=paths) as folder:
+        for i, (name, path) in enumerate(tqdm(named, unit="picture", disable=not progress)):
+            image = centre_crop(read_image(path), config.crop)
+            looker.add(image, name, positions=i == config.map_index, previews=i < config.preview_images)
+            looker.found.write(folder)
     return looker.found

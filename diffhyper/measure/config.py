@@ -93,7 +93,7 @@ class TablesConfig:
 class EvaluateConfig(LadderConfig, BatchConfig, AnchorsConfig):
     "Everything that decides an evaluation: rows.csv, rows.json, summary.json, figures and samples/ in output_dir."
 
-    output_dir: str = "evaluation"
+    output_dir: str = "evaluation_results"
     batch_size: PositiveInt = 1
     save_samples: bool = False  # write side-by-side pictures
     restore: bool = True  # denoise the quantised latent before synthesis

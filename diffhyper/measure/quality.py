@@ -15,12 +15,17 @@ from pytorch_msssim import ms_ssim as _pytorch_ms_ssim
 from torch import Tensor
 
 from ..config import require
+from ..model.ops import check_range
 
 # %% ../../nbs/measure/quality.ipynb #1693b717
 def to_8bit(
-    x: Tensor,  # picture in [0, 1], any shape; values outside are clipped, as a file would
+    x: Tensor,  # picture in [0, 1], any shape; values outside are clipped, as a file would; or uint8
 ) -> Tensor:  # same shape and dtype, integers 0 to 255
-    "What a file of 8 bits keeps of `x`."
+    "What a file of 8 bits keeps of `x`; raises `DiffhyperError` for other integers."
+    if x.dtype == torch.uint8:
+        return x
+    hint = "pass uint8 for 0 to 255, or floats in [0, 1]"
+    require(x.is_floating_point(), f"a picture of {x.dtype} may mean anything; {hint}")
     return (x.clamp(0, 1) * 255).round()
 
 # %% ../../nbs/measure/quality.ipynb #4e121b37
@@ -40,6 +45,7 @@ def _check_pair(x, x_hat):
         f"pictures to compare have shapes {tuple(x.shape)} and {tuple(x_hat.shape)}; "
         "give two tensors of one shape (B, 3, H, W) in [0, 1]",
     )
+    check_range(x)
 
 # %% ../../nbs/measure/quality.ipynb #b42572bb
 MS_SSIM_MIN_SIDE = 161  # pixels: (11 - 1) * 2**4 + 1

@@ -28,13 +28,16 @@ from tqdm.auto import tqdm
 from ..codec.hyperprior import DiffusionHyperprior
 from ..codec.picture import compress_image, decompress_image
 from ..codec.hub import load_model
-from ..config import require
+from ..codec.names import weights_path
+from ..config import existing_path, require
+from ..data.datasets import list_images
 from ..data.pictures import read_image, to_image, to_tensor
-from ..files import output_folder, to_json, write_text
+from ..files import to_json, write_text
 from ..machine import machine_of, pick_device, versions_of
 from .anchors import ANCHOR_CODERS, matched_qualities
 from .config import SpeedConfig
 from .evaluate import picture_names, pictures_of, timed
+from .folder import new_file, results_folder
 from .growth import GrowthRow, growth, picture_of
 from .quality import psnr_db
 from .rows import OURS, read_rows, rows_frame, write_rows
@@ -268,7 +271,7 @@ def write_speed(
     name: str,  # key of `SPEED_ROWS`
 ):
     "A table of a measurement."
-    write_rows(rows, folder / f"{name}.csv", SPEED_ROWS[name], digits=6)
+    write_rows(rows, new_file(folder, f"{name}.csv"), SPEED_ROWS[name], digits=6)
 
 # %% ../../nbs/measure/speed.ipynb #speed-measure
 def measure_speed(
@@ -276,13 +279,14 @@ def measure_speed(
     progress: bool = True,  # show bars
 ) -> Speed:
     "Measure coding, growth and training, and write the rows."
-    folder = output_folder(config.output_dir)
     machine = machine_of(config.device, config.threads)
     if not quiet(machine):
         busy = f"load {machine['load_1min']:.1f} on {machine['cores']} cores"
         warnings.warn(f"other programs are busy here ({busy}): times will be too long", stacklevel=2)
-    write_text(folder / "machine.json", to_json(machine | versions_of() | dict(config=asdict(config))))
-    with on_cores(config.threads):
+    existing_path(weights_path(config.model_path), "model_path")
+    paths = list_images(config.data_path)  # what can be wrong is, before anything of an earlier run is removed
+    with results_folder(config.output_dir, sources=paths) as folder, on_cores(config.threads):
+        write_text(new_file(folder, "machine.json"), to_json(machine | versions_of() | dict(config=asdict(config))))
         for name, rows_of in (("coding", coding_times), ("growth", growth), ("training", training_throughput)):
             write_speed(rows_of(config, progress), folder, name)
     return read_speed(folder)
