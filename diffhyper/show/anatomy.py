@@ -29,7 +29,7 @@ from ..measure.quality import ms_ssim_db
 from ..measure.rows import read_rows, rows_frame
 from ..model.config import CODING_STEPS
 from .style import BLUE, METRIC_LABELS, ORANGE, PALETTE, finished, house_style
-from .text import counted, minus, signed
+from .text import counted, minus, shortened, signed
 
 # %% ../../nbs/show/anatomy.ipynb #frame
 def frame(
@@ -52,7 +52,7 @@ def pictures_of(
 ) -> str:
     "How many pictures a figure is about, for its title."
     n = table.image.nunique()
-    return f"{several}{counted(n, 'picture')}" if n > 1 else f"picture {table.image.iloc[0]}"
+    return f"{several}{counted(n, 'picture')}" if n > 1 else f"picture {shortened(str(table.image.iloc[0]))}"
 
 # %% ../../nbs/show/anatomy.ipynb #position-maps
 def position_maps(
@@ -66,7 +66,7 @@ def position_maps(
 # %% ../../nbs/show/anatomy.ipynb #map-axes
 def _map_axes(columns, aspect):
     "Two rows of empty panels for maps of this height over width."
-    wide, high = (1.9, 1.9 * aspect) if aspect < 1 else (1.9 / aspect, 1.9)
+    wide, high = (1.9, max(0.7, 1.9 * aspect)) if aspect < 1 else (max(1.3, 1.9 / aspect), 1.9)  # room for words
     fig, axes = plt.subplots(2, columns, figsize=(columns * wide + 1.1, 2 * high + 0.8), squeeze=False)
     for ax in axes.flat:
         ax.set(xticks=[], yticks=[])
@@ -77,7 +77,7 @@ def _map_axes(columns, aspect):
 def _draw_picture(axes, image, name):
     "The picture above, nothing below."
     axes[0].imshow(image)
-    axes[0].set_title(name, size="small", weight="normal")
+    axes[0].set_title(shortened(name, 14), size="small", weight="normal")
     axes[1].set_axis_off()
 
 # %% ../../nbs/show/anatomy.ipynb #draw-maps
@@ -293,12 +293,16 @@ def previews(
     "Quality of the picture over bytes so far and over sampling steps."
     table = preview_table(rows)
     metrics = [m for m in PREVIEW_METRICS if table[m].notna().any()]
-    size = 4.4 * len(metrics), 6.8
-    fig, axes = plt.subplots(2, len(metrics), figsize=size, squeeze=False, sharex="row")
-    for metric, (above, below) in zip(metrics, axes.T, strict=True):
+    sampled = table[table.sampling_steps > 0]
+    lines = 2 if len(sampled) else 1
+    size = 4.4 * len(metrics), 3.4 * lines
+    fig, axes = plt.subplots(lines, len(metrics), figsize=size, squeeze=False, sharex="row")
+    for metric, (above, *below) in zip(metrics, axes.T, strict=True):
         from_z = _draw_prefixes(above, table[table.sampling_steps == 0], metric)
-        _draw_samples(below, table[table.sampling_steps > 0], metric, from_z)
-    axes[1, 0].legend()
+        for ax in below:
+            _draw_samples(ax, sampled, metric, from_z)
+    if len(sampled):
+        axes[1, 0].legend()
     about = f"quality {table.quality.iloc[0]:g}, S = {table.coding_steps.iloc[0]}"
     return finished(fig, f"{about}, {pictures_of(table, 'mean over ')}")
 
@@ -325,7 +329,7 @@ def preview_strip(
     lines = [[(t, p) for t, p, sampled in titled if sampled == below] for below in (False, True)]
     lines[0].append(("original\n", image))
     lines = [line for line in lines if line]
-    columns, height = max(map(len, lines)), width * image.height / image.width + 0.5
+    columns, height = max(map(len, lines)), min(width * image.height / image.width, 4) + 0.5
     fig, axes = plt.subplots(len(lines), columns, figsize=(columns * width, len(lines) * height), squeeze=False)
     for ax in axes.flat:
         ax.set_axis_off()
@@ -360,7 +364,7 @@ def restore_gain(
         mean = table.groupby("quality")[name].mean()
         ax.plot(mean.index, mean, color=colour, marker="o", markersize=6, markeredgecolor="white", label="mean")
         ax.axhline(0, color="black", linewidth=0.8)
-        ax.set(xlabel="quality", ylabel=f"restore on minus off [dB {name}]")
+        ax.set(xlabel="quality", xlim=(-0.05, 1.05), ylabel=f"restore on minus off [dB {name}]")
     axes[0, 0].legend()
     return finished(fig, pictures_of(table))
 
@@ -396,6 +400,6 @@ def exactness_cost(
         _draw_cost(ax, own, f"S = {S}", PALETTE[i], marker, 0.008 * i - 0.004 * (len(steps) - 1))
     ax.axhline(PROMISED_PERCENT, color="black", linestyle="--", linewidth=1, label=f"promise, {PROMISED_PERCENT} %")
     ax.axhline(0, color="black", linewidth=0.8)
-    ax.set(xlabel="quality", ylabel="integer over floating point [% of bytes]")
+    ax.set(xlabel="quality", xlim=(-0.05, 1.05), ylabel="integer over floating point [% of bytes]")
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return finished(fig, f"{pictures_of(table)}; lines: all bytes together")

@@ -59,6 +59,7 @@ class State:
     sampling_steps: int = 0  # DDIM steps of a sample of what has not arrived; 0: its posterior mean
     seed: int = 0  # of the noise that a sample starts from
     panels: tuple[str, ...] = PANELS  # of `PANELS`, those that are wanted
+    place: tuple[float, float] = (0.5, 0.5)  # of the crop of a large picture, across and down: 0 to 1
 
     def __post_init__(self):
         check_state(self)
@@ -91,6 +92,7 @@ def check_state(
         f"chunks is {chunks}; at {S} coding steps choose 1 to {most}, or None for all",
     )
     require(0 <= steps <= MAX_SAMPLING_STEPS, f"sampling_steps is {steps}; choose 0 to {MAX_SAMPLING_STEPS}")
+    require(all(0 <= p <= 1 for p in state.place), f"place is {state.place}; choose two shares, each from 0 to 1")
     require(set(state.panels) <= set(PANELS), f"panels are {state.panels}; choose from {', '.join(PANELS)}")
 
 # %% ../../nbs/show/explore.ipynb #f020b167-11
@@ -153,7 +155,7 @@ def decode_photo(
     "The picture of what has arrived; what has not is replaced by its posterior mean."
     start = time.perf_counter()
     image = to_image(decode(model, file.arrived(chunks), restore))
-    return Decoded(Pane("decoded", np.asarray(image)), len(file.prefix(chunks)), time.perf_counter() - start)
+    return Decoded(Pane("diffhyper", np.asarray(image)), len(file.prefix(chunks)), time.perf_counter() - start)
 
 # %% ../../nbs/show/explore.ipynb #walk-from-noise-2
 def latents_from_noise(
@@ -195,7 +197,7 @@ def sample_photo(
         y = latent
         if t:
             yield None
-    pane = Pane("decoded", np.asarray(latent_pixels(model, prior, y, file.size)))
+    pane = Pane("diffhyper", np.asarray(latent_pixels(model, prior, y, file.size)))
     yield Decoded(pane, len(file.prefix(chunks)), time.perf_counter() - start)
 
 # %% ../../nbs/show/explore.ipynb #f020b167-26

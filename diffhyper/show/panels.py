@@ -86,7 +86,7 @@ def bits_figure(
 ) -> Figure:
     "The bits that have arrived over the picture, and the bytes of every chunk."
     width, height = photo.size
-    wide = float(np.clip(3.2 * width / height, 2, 6))
+    wide = float(np.clip(3.2 * width / height, 3.2, 6))
     fig = Figure(figsize=(wide + 5.6, 3.7), layout="constrained")
     over, beside = fig.subplots(1, 2, width_ratios=(wide + 0.6, 5))
     drawn = _draw_bits(over, photo, bits[:arrived].sum(0)[covering(photo, stride)], stride)

@@ -102,15 +102,19 @@ def saved_over_time(
     "Rate that coding steps save over the time that they take, and the times of the other codecs."
     require(column in ("decode_sec", "encode_sec"), f"column is {column!r}; choose decode_sec or encode_sec")
     (ours, others), first = split_times(coding), coding.iloc[0]
-    lines = 0.4 + 0.24 * len(others)
-    fig, (ax, below) = plt.subplots(2, 1, figsize=(9, 4.4 + lines), sharex=True, height_ratios=(3.8, lines))
+    ratios = (3.8, 0.4 + 0.24 * len(others)) if len(others) else (3.8,)
+    fig, axes = plt.subplots(
+        len(ratios), 1, figsize=(9, 0.6 + sum(ratios)), sharex=True, height_ratios=ratios, squeeze=False
+    )
+    ax, below = axes[0, 0], axes[-1, 0]
     _draw_saved(ax, rate_saved(rows), ours, column)
     for seconds in others[column][others.psnr_db.isna()]:
         ax.axvline(seconds, color=RED, linestyle="--", linewidth=1, zorder=0)
-    _draw_others(below, others, column)
+    if len(others):
+        _draw_others(below, others, column)
     what = f"{column.removesuffix('_sec')} {first.width}x{first.height} pixels"
     below.set(xscale="log", xlabel=f"time to {what} [s], {counted(first.threads, 'core')}")
-    plain_log(below.xaxis, (1,))
+    plain_log(below.xaxis, (1,) if len(others) else (1, 1.5, 2, 3, 5, 7))
     return finished(fig)
 
 # %% ../../nbs/show/speed.ipynb #f020b167-4

@@ -14,6 +14,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from .style import finished, house_style, plain_log
+from .text import shortened
 
 # %% ../../nbs/show/study.ipynb #f020b167-1
 @house_style()
@@ -49,14 +50,14 @@ def convergence(
     window: int = 5,  # lines of a record whose median is drawn
 ) -> Figure:
     "A column of several training records over steps and over minutes of training."
-    fig, (by_step, by_time) = plt.subplots(1, 2, figsize=(10, 4), sharey=True)
+    fig, (by_step, by_time) = plt.subplots(1, 2, figsize=(11.5, 4), sharey=True)
     for label, path in records.items():
         record = pd.read_csv(path)
         seen = record[column].rolling(window, min_periods=1).median()
-        by_step.plot(record.step, seen, label=label)
+        by_step.plot(record.step, seen, label=shortened(label))
         by_time.plot(minutes_of(record, batch_size), seen)
     by_step.set(xlabel="steps", ylabel=f"{column} (running median)", yscale="log")
     by_time.set(xlabel="minutes of training")
     plain_log(by_step.yaxis)
-    fig.legend(loc="outside upper left", ncols=len(records))
+    fig.legend(loc="outside right upper", fontsize="small")
     return finished(fig)

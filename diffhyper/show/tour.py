@@ -8,6 +8,7 @@ __all__ = ['picture_row', 'pointed_end', 'map_row', 'noise_schedule', 'against_n
 
 # %% ../../nbs/show/tour.ipynb #f020b167
 import math
+from textwrap import fill
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -40,23 +41,37 @@ def _show(ax, name, picture, **look):
     ax.set_title(name, weight="normal")
     return ax.imshow(picture, **look)
 
+# %% ../../nbs/show/tour.ipynb #say
+def _say(ax, name, words, size):
+    "Words in an empty frame of this width and height, where there is no picture."
+    ax.set_title(name, weight="normal")
+    ax.add_patch(plt.Rectangle((0, 0), *size, facecolor="0.94", edgecolor="0.6", linewidth=1))
+    ax.text(size[0] / 2, size[1] / 2, fill(words, 26), ha="center", va="center", size="small", color="firebrick")
+    ax.set(xlim=(0, size[0]), ylim=(0, size[1]), aspect="equal")
+
 # %% ../../nbs/show/tour.ipynb #f020b167-1
 @house_style()
 def picture_row(
-    pictures: dict[str, Image.Image | Tensor],  # title -> picture; a tensor is (1, 3, H, W) in [0, 1]
+    pictures: dict[
+        str, Image.Image | Tensor | str
+    ],  # title -> picture, tensor (1, 3, H, W) in [0, 1], or why there is none
     columns: int = 0,  # 0: all in one row
     width: float = 10.5,  # inches, of the whole figure
     title: str = "",  # of the whole figure
 ) -> Figure:
-    "Pictures beside each other, no axes, their titles above."
+    "Pictures beside each other, no axes, their titles above; words stand where there is no picture."
     shown = [to_image(v) if isinstance(v, Tensor) else v for v in pictures.values()]
+    size = next(v.size for v in shown if not isinstance(v, str))
     columns = columns or len(pictures)
     rows = -(-len(pictures) // columns)
     head = 0.25 * (1 + max(name.count("\n") for name in pictures))
-    high = rows * (width / columns * shown[0].height / shown[0].width + head) + 0.3 * bool(title)
+    high = rows * (width / columns * size[1] / size[0] + head) + 0.3 * bool(title)
     fig, axes = plt.subplots(rows, columns, figsize=(width, high), squeeze=False)
     for ax, name, picture in zip(axes.flat, pictures, shown, strict=False):
-        _show(ax, name, picture, interpolation="antialiased")
+        if isinstance(picture, str):
+            _say(ax, name, picture, size)
+        else:
+            _show(ax, name, picture, interpolation="antialiased")
     return _with_title(fig, title)
 
 # %% ../../nbs/show/tour.ipynb #limits-of
