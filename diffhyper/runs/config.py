@@ -26,10 +26,15 @@ class ReportConfig(TablesConfig):
 def place_dict(
     places: tuple[str, ...],  # each NAME:PATH
 ) -> dict[str, str]:  # NAME to PATH
-    "What the places of a plan stand for; raises `DiffhyperError` for what is no pair."
+    "What the places of a plan stand for; raises `DiffhyperError` for what is no pair, and for a name that is taken."
     pairs = [place.partition(":") for place in places]
+    names = [name for name, _, _ in pairs]
     for name, _, path in pairs:
         require(name and path, f"places is {','.join(places)!r}; give NAME:PATH, several with commas between")
+        require(
+            name != "root", f"places has root:{path}; {{root}} is the folder of all runs, which has its own parameter"
+        )
+        require(names.count(name) == 1, f"places has {name!r} twice; leave one")
     return {name: path for name, _, path in pairs}
 
 # %% ../../nbs/runs/config.ipynb #places-2

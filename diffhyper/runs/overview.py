@@ -20,7 +20,7 @@ from matplotlib.ticker import MaxNLocator
 from ..config import DiffhyperError, require
 from ..files import output_folder, replacing, write_text
 from ..measure.summary import curves_of
-from .execute import state_of
+from .execute import is_current, state_of
 from .live import LiveView, figure_image
 from .plan import Run
 from .results import evaluated, read_table, rows_by_run, sweep_table, table_text
@@ -130,7 +130,10 @@ def sweep_figure(
     runs: list[Run],  # from `diffhyper.runs.plan.read_plan`
 ) -> Figure:
     "All trainings and evaluations of a plan that have something to show; raises `DiffhyperError` if none has."
-    trainings, evaluations = [r for r in runs if len(read_table(r.folder / "curve.csv"))], evaluated(runs)
+    trainings, evaluations = (
+        [r for r in runs if is_current(r) and len(read_table(r.folder / "curve.csv"))],
+        evaluated(runs),
+    )
     require(trainings or evaluations, "no run has a curve.csv or rows.csv yet")
     looks = looks_of([r.name for r in runs])
     panels = bool(trainings) + len(evaluations)
@@ -162,7 +165,10 @@ def write_results(
     table, root = sweep_table(runs, anchor), output_folder(root)
     write_text(root / "results.csv", table.to_csv(index=False))
     write_text(root / "results.md", table_text(table))
-    if (figure := figure_or_none(runs)) is not None:
+    figure = figure_or_none(runs)
+    if figure is None:
+        (root / "results.png").unlink(missing_ok=True)  # of an earlier plan
+    else:
         with replacing(root / "results.png") as temporary:
             figure.savefig(temporary, dpi=120, format="png")
     return table

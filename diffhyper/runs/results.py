@@ -4,10 +4,13 @@
 
 # %% auto #0
 __all__ = ['read_table', 'last_validation', 'results_of', 'read_curves', 'evaluated', 'rows_by_run', 'stage_bd_rates',
-           'bd_against', 'bd_note', 'differing', 'run_line', 'sweep_table', 'table_text']
+           'bd_against', 'bd_note', 'differing', 'run_line', 'sweep_table', 'table_text', 'shorten', 'column_blocks',
+           'terminal_text']
 
 # %% ../../nbs/runs/results.ipynb #f020b167
 import math
+from textwrap import fill
+from typing import Any
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,10 +20,10 @@ from pandas.errors import EmptyDataError
 from ..measure.anchors import ANCHOR_CODERS
 from ..measure.rows import EvaluationRow, read_rows
 from ..measure.summary import bd_rates, curves_of
-from .execute import state_of
+from .execute import is_current, state_of
 from .plan import Run
 from .record import read_record
-from ..show.text import markdown_table
+from ..show.text import grid, markdown_table
 
 # %% ../../nbs/runs/results.ipynb #read-table
 def read_table(
@@ -48,7 +51,9 @@ def last_validation(
 def results_of(
     run: Run,  # of a plan
 ) -> dict[str, float]:
-    "What a run has found so far, as far as it is a number."
+    "What a run has found so far with its present parameters, as far as it is a number."
+    if not is_current(run):
+        return {}
     found = read_record(run.folder).get("results", {}) or last_validation(run.folder)
     return {n: v for n, v in found.items() if isinstance(v, (int, float)) and not isinstance(v, bool)}
 
@@ -67,7 +72,7 @@ def evaluated(
     found = {}
     for r in runs:
         path = r.folder / "rows.csv"
-        if path.exists() and any(row.codec not in ANCHOR_CODERS for row in read_curves(path)):
+        if path.exists() and is_current(r) and any(row.codec not in ANCHOR_CODERS for row in read_curves(path)):
             found.setdefault(r.stage, {})[r.key] = path
     return found
 
@@ -170,3 +175,43 @@ def table_text(
     lines = markdown_table(table.astype(object).where(table.notna(), ""))
     note = table.attrs.get("note")
     return f"{counts}\n\n{lines}\n" + (f"\n{note}\n" if note else "")
+
+# %% ../../nbs/runs/results.ipynb #shortened
+def shorten(
+    value: Any,  # of a cell
+    most: int = 40,  # characters
+) -> str:  # its middle left out if it is longer
+    "A cell for a terminal."
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.5g}"
+    text, half = str(value), (most - 1) // 2
+    return text if len(text) <= most else f"{text[:half]}\N{HORIZONTAL ELLIPSIS}{text[-half:]}"
+
+# %% ../../nbs/runs/results.ipynb #column-blocks
+def column_blocks(
+    cells: pd.DataFrame,  # of texts; the first column names the lines
+    width: int,  # characters of a line
+) -> list[pd.DataFrame]:  # each with the first column
+    "As many columns side by side as fit."
+    widths = {name: max(map(len, [name, *cells[name]])) + 2 for name in cells}
+    first, *others = cells
+    blocks, left = [[first]], width - widths[first]
+    for name in others:
+        if widths[name] > left and len(blocks[-1]) > 1:
+            blocks.append([first])
+            left = width - widths[first]
+        blocks[-1].append(name)
+        left -= widths[name]
+    return [cells[names] for names in blocks]
+
+# %% ../../nbs/runs/results.ipynb #terminal-text
+def terminal_text(
+    table: pd.DataFrame,  # from `sweep_table`
+    width: int = 120,  # characters of a line
+) -> str:
+    "The table for a terminal, then what went wrong, then what else there is to say."
+    problems = dict(zip(table.run, table.get("problem", [""] * len(table)), strict=True))
+    cells = table.drop(columns="problem", errors="ignore").map(shorten).rename(columns=shorten)
+    parts = [grid(list(block), block.to_numpy().tolist()) for block in column_blocks(cells, width)]
+    told = "\n".join(fill(f"{run}: {problem}", width) for run, problem in problems.items() if problem)
+    return "\n\n".join(part for part in (*parts, told, fill(table.attrs.get("note", ""), width)) if part)

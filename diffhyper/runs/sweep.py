@@ -9,11 +9,12 @@ __all__ = ['TICK_SEC', 'KEPT', 'read_problem', 'execute_all', 'chosen_runs', 'no
 import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import suppress
 from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from ..config import require
+from ..config import DiffhyperError, require
 from ..files import replacing
 from .execute import execute, is_done, note_outcome, state_of, waits_for
 from .lock import is_running
@@ -82,7 +83,8 @@ def sweep_stage(
     for ended in execute_all(due, executor, work):
         for run, problem in ended:
             if problem and not is_running(run) and state_of(run, runs).state == "due":
-                note_outcome(run, problem)
+                with suppress(DiffhyperError):  # on a full disk: what is told is the run's own problem
+                    note_outcome(run, problem)
         yield {run.key: problem or "done" for run, problem in ended}
 
 # %% ../../nbs/runs/sweep.ipynb #f020b167-11
