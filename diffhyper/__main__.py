@@ -10,5 +10,5 @@ import sys
 
 from .cli import diffhyper
 
-if __name__ == "__main__" and "ipykernel" not in sys.modules:
+if __name__ == "__main__" and globals().get("__spec__"):  # a notebook has none
     sys.exit(diffhyper())
