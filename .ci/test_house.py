@@ -152,7 +152,7 @@ def test_job(path):
     config = getattr(importlib.import_module(home), built[0])
     cell = cell_of(nbformat.read(ROOT / path, as_version=4)).source
     assert cell == parameters_cell(config, own_values(cell)), "refresh_jobs('nbs/jobs') of diffhyper.runs.parameters"
-    assert papermill.inspect_notebook(str(ROOT / path)).keys() == config.__dataclass_fields__.keys()
+    assert papermill.inspect_notebook(str(ROOT / path)).keys() == {f.name for f in fields(config)}
 
 
 # ---------------------------------------------------------------- README, files
@@ -188,6 +188,14 @@ def test_weights():
     weights = [path for path in FILES if path.startswith("diffhyper/") and path.endswith(".safetensors")]
     assert weights and sum((ROOT / path).stat().st_size for path in weights) <= MAX_WEIGHTS
     assert not [path for path in FILES if re.search(r"^diffhyper/.*\.(pth|pt|ckpt|pkl|pickle)$", path)]
+
+
+def test_the_wheel_has_the_jobs(tmp_path):
+    "Who installs the package without a clone can run its notebooks and plans."
+    build = [sys.executable, "setup.py", "-q", "build_py", "--build-lib", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True)
+    built = {path.name for path in (tmp_path / "diffhyper" / "jobs").iterdir()}
+    assert built == {path.split("/")[-1] for path in FILES if path.startswith("nbs/jobs/")}
 
 
 def test_no_place_of_one_machine():

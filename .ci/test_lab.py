@@ -12,9 +12,12 @@ import time
 import urllib.request
 
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw
 from playwright.sync_api import expect
 from test_house import FILES, ROOT
+
+from diffhyper.codec.hub import load_model
+from diffhyper.codec.picture import decompress_image
 
 PAGES = [p for p in FILES if re.match(r"nbs/(guides|jobs)/.*\.ipynb", p)]
 LIVE_SEC, MOVE_SEC = 300, 60
@@ -170,6 +173,9 @@ def test_train_live(page, lab):
 # ---------------------------------------------------------------- the explorer
 
 
+CANVASES = "() => [...document.querySelectorAll('.dhp-viewer canvas')].map(c => c.toDataURL())"
+
+
 class Moved:
     "The explorer on a page: `with Moved(page):` demands that what is done inside changes its numbers and its pictures."
 
@@ -177,8 +183,7 @@ class Moved:
         self.page, self.pictures = page, pictures
 
     def shown(self):
-        canvases = "() => [...document.querySelectorAll('.dhp-viewer canvas')].map(c => c.toDataURL())"
-        return self.page.locator(".dhp-numbers").inner_text(), self.page.evaluate(canvases)
+        return self.page.locator(".dhp-numbers").inner_text(), self.page.evaluate(CANVASES)
 
     def ready(self):
         status = self.page.locator(".dhp-status")
@@ -192,20 +197,71 @@ class Moved:
             numbers = self.page.locator(".dhp-numbers")
             expect(numbers).not_to_have_text(self.before[0], use_inner_text=True, timeout=1000 * MOVE_SEC)
             self.ready()
-            assert self.shown()[1] != self.before[1]
+            changed = f"before => JSON.stringify(({CANVASES})()) !== JSON.stringify(before)"  # once they are decoded
+            self.page.wait_for_function(changed, arg=self.before[1], timeout=1000 * MOVE_SEC)
+
+
+SCROLLING = """() => [...document.querySelectorAll('.dhp-explorer, .dhp-explorer *')].filter(e => e.offsetParent
+    && /auto|scroll/.test(getComputedStyle(e).overflow)
+    && (e.scrollHeight > e.clientHeight || e.scrollWidth > e.clientWidth)).map(e => e.className)"""
+CELLS = "() => window.jupyterapp.shell.currentWidget.content.widgets.length"
+
+
+def see_pictures(page, moved):
+    "They zoom together, and ours, another coder's and the original take turns in one place."
+    captions, cells = page.locator(".dhp-viewer figcaption"), page.evaluate(CELLS)
+    expect(captions.nth(1)).to_contain_text("diffhyper")
+    pixels = moved.shown()[1]
+    page.locator(".dhp-viewer canvas").nth(1).click()
+    page.keyboard.press("0")
+    whole = moved.shown()[1]
+    page.mouse.wheel(0, -300)
+    page.wait_for_timeout(500)
+    for others in (whole, pixels):
+        assert all(a != b for a, b in zip(others, moved.shown()[1], strict=True)), "pictures zoom together"
+    page.keyboard.press("1")
+    assert moved.shown()[1] == pixels
+    for name in ("diffhyper", "JPEG", "original", "diffhyper"):
+        page.keyboard.press("f")
+        expect(captions).to_have_text([re.compile(f"^{name}")])
+    page.keyboard.press("n")
+    expect(captions).to_have_text([re.compile("^WebP, [0-9,]+ bytes, [0-9.]+ dB")])
+    page.keyboard.press("a")  # a new cell, if JupyterLab had it
+    page.keyboard.press("s")
+    expect(captions).to_have_text([re.compile(f"^{name}") for name in ("original", "diffhyper", "WebP")])
+    page.keyboard.press("0")
+    page.keyboard.press("1")
+    assert page.evaluate(CELLS) == cells, "the keys are the viewer's"
+
+
+def save_files(page, folder):
+    "The file has as many bytes as the page says, the PNG is the picture of it."
+    for kind in ("dhp", "png"):
+        with page.expect_download() as saving:
+            page.locator(f".dhp-save-{kind} button").click()
+        saving.value.save_as(folder / f"saved.{kind}")
+        assert saving.value.suggested_filename == f"astronaut.{kind}"
+    data, said = (folder / "saved.dhp").read_bytes(), page.locator(".dhp-save-dhp").inner_text()
+    assert f"{len(data):,} bytes" in said
+    saved, decoded = Image.open(folder / "saved.png"), decompress_image(load_model(), data, restore=False)
+    assert max(most for _, most in ImageChops.difference(saved, decoded).getextrema()) <= 1  # other threads may round
 
 
 def test_explorer_live(page, lab, tmp_path):
-    "Every slider, the zoom, the frames, an upload and a bad one; it fits into a narrow window too."
+    "Every slider, the zoom, the turns, the frames, uploads, the crop, files; it fits into a narrow window too."
     lost = opened(page, lab, "nbs/guides/explorer.ipynb")
     run_all(page)
     moved = Moved(page)
     moved.ready()
     assert faults(page) == []
-    moves = [("quality", "ArrowRight"), ("steps", "ArrowLeft"), ("chunks", "Home"), ("sampling", "ArrowRight")]
+    for key in ("ArrowDown", "ArrowUp"):  # the list's own keys, not the notebook's
+        with moved:
+            page.locator(".dhp-sample select").press(key)
+    moves = [("quality", "ArrowRight"), ("steps", "ArrowRight"), ("chunks", "Home"), ("sampling", "ArrowRight")]
     for name, key in [*moves, ("chunks", "End")]:
         with moved:
             page.locator(f".dhp-{name} .noUi-handle").first.press(key)
+    expect(page.locator(".dhp-chunks .widget-readout")).to_have_text("all")  # the end of eight steps, not of four
     with moved:
         page.locator(".dhp-restore input[type=checkbox]").click()
     for tab in ("Latent", "Reverse process"):
@@ -216,21 +272,25 @@ def test_explorer_live(page, lab, tmp_path):
     first = caption.inner_text()
     page.locator(".dhp-frames .widget-play button").first.click()
     expect(caption).not_to_have_text(first, use_inner_text=True, timeout=10_000)
-    whole = moved.shown()[1]
-    page.locator(".dhp-viewer canvas").nth(1).click()
-    page.mouse.wheel(0, -300)
-    page.wait_for_timeout(500)
-    assert all(a != b for a, b in zip(whole, moved.shown()[1], strict=True)), "pictures zoom together"
-    page.keyboard.press("0")
-    assert moved.shown()[1] == whole
-    picture, text = tmp_path / "uploaded.png", tmp_path / "no_picture.png"
+    page.locator(".dhp-frames .noUi-handle").first.press("End")
+    expect(caption).to_contain_text("the sample", timeout=10_000)
+    see_pictures(page, moved)
+    save_files(page, tmp_path)
+    picture, large, text = tmp_path / "uploaded.png", tmp_path / "large.png", tmp_path / "no_picture.png"
     drawn = Image.new("RGB", (160, 120), "white")
     ImageDraw.Draw(drawn).ellipse((30, 10, 130, 110), fill="crimson")
     drawn.save(picture)
+    drawn.resize((1000, 120)).save(large)
     text.write_text("no picture at all")
     upload = page.locator(".dhp-upload input[type=file], input.dhp-upload[type=file]")
-    with moved:
-        upload.set_input_files(picture)
+    for file in (large, picture):
+        with moved:
+            upload.set_input_files(file)
+        if file == large:
+            with moved:
+                page.locator(".dhp-locator canvas").press("ArrowRight")
+    expect(page.locator(".dhp-locator canvas")).not_to_be_visible()
+    page.wait_for_timeout(500)  # the other coder's picture is decoded last
     before = moved.shown()
     upload.set_input_files(text)
     message = page.locator(".dhp-message")
@@ -239,4 +299,8 @@ def test_explorer_live(page, lab, tmp_path):
     assert moved.shown() == before, "a bad upload leaves the picture"
     assert not page.locator(".dhp-stale .dhp-viewer").count()
     page.set_viewport_size(NARROW)
+    for tab in ("Where the bits went", "Latent", "Reverse process"):
+        page.locator(".dhp-tabs").get_by_text(tab, exact=True).click()
+        moved.ready()
+        assert page.evaluate(SCROLLING) == []
     assert faults(page) + lost == []
