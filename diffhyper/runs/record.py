@@ -167,10 +167,7 @@ class Record:
             self.facts = end_facts(self.facts, e, time.perf_counter() - self.began, self.memory.peak_mb)
             self.write()
 
-    def add(
-        self,
-        **results,  # name to number, text or path
-    ):
+    def add(self, **results):  # name to number, text or path
         "Say what came out: numbers, texts, paths."
         self.facts.results |= results
         self.write()
