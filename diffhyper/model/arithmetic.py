@@ -4,13 +4,17 @@
 
 # %% auto #0
 __all__ = ['WEIGHT_MAX', 'WIDE_MAX', 'SIGNED', 'UNSIGNED', 'FLOAT32_LIMIT', 'FLOAT64_LIMIT', 'DIRECT', 'Operands', 'SHIFT',
-           'exact_conv', 'reordered', 'as_tf32', 'other_arithmetic', 'rescale', 'look_up', 'IntegerConv', 'float_of',
-           'fill_conv', 'wide', 'bounds', 'check_conv']
+           'exact_conv', 'ByteWeights', 'byte_conv', 'bytes_are_exact', 'without_bytes', 'reordered', 'as_tf32',
+           'other_arithmetic', 'rescale', 'look_up', 'ProductSum', 'IntegerConv', 'float_of', 'fill_conv', 'wide',
+           'bounds', 'check_conv']
 
 # %% ../../nbs/model/arithmetic.ipynb #dd035905
 import platform
 from collections.abc import Callable
 from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -56,6 +60,57 @@ def _shifted_products(x: Tensor, weight: Tensor, groups: int) -> Tensor:
     for v in products:
         total += v
     return total.view(B, -1, H - k + 1, W)[..., : W - k + 1]
+
+# %% ../../nbs/model/arithmetic.ipynb #bytes-conv
+class ByteWeights(NamedTuple):
+    "Weights of 8 bits as oneDNN keeps them."
+
+    packed: Tensor  # (out, in, k, k), opaque
+    scale: Tensor  # (out,), ones
+    zero: Tensor  # (out,), zeros
+
+    @classmethod
+    def of(cls, weight: Tensor) -> "ByteWeights":  # (out, in, k, k) int8
+        "Rearrange weights."
+        scale, zero = torch.ones(len(weight)), torch.zeros(len(weight), dtype=torch.int)
+        packed = torch.ops.onednn.qconv_prepack(weight, scale, 1.0, 0, [1, 1], [0, 0], [1, 1], 1, None)
+        return cls(packed, scale, zero)
+
+# %% ../../nbs/model/arithmetic.ipynb #bytes-conv-2
+def byte_conv(
+    x: Tensor,  # (B, C, H, W) uint8
+    weight: ByteWeights,
+) -> Tensor:  # (B, out, H-k+1, W-k+1) float32
+    "Convolution of bytes, summed in 32 bits."
+    packed, scale, zero = weight
+    form = [1, 1], [0, 0], [1, 1], 1, 1.0, 0, torch.float32, "none", [], ""  # stride, padding, ..., what follows
+    return torch.ops.onednn.qconv_pointwise(x, 1.0, 0, packed, scale, zero, None, *form)
+
+# %% ../../nbs/model/arithmetic.ipynb #bytes-exact
+@lru_cache(maxsize=1)
+def bytes_are_exact() -> bool:
+    "Whether `byte_conv` gives the largest sums of this machine's processor as they are."
+    x = torch.full((1, 56, 9, 8), 255, dtype=torch.uint8)
+    w = torch.full((24, 56, 3, 3), WEIGHT_MAX, dtype=torch.int8)
+    w[1::2] = -WEIGHT_MAX
+    w[2::3, ::2] = 1
+    try:
+        return DIRECT and torch.equal(byte_conv(x, ByteWeights.of(w)).long(), F.conv2d(x.long(), w.long()))
+    except (AttributeError, NotImplementedError, RuntimeError, TypeError):
+        return False
+
+# %% ../../nbs/model/arithmetic.ipynb #bytes-off
+_bytes: ContextVar[bool] = ContextVar("bytes", default=True)
+
+
+@contextmanager
+def without_bytes():
+    "Inside this context all integers are summed in floating-point numbers."
+    token = _bytes.set(False)
+    try:
+        yield
+    finally:
+        _bytes.reset(token)
 
 # %% ../../nbs/model/arithmetic.ipynb #fffcfd81
 # input and weight (out, in, k, k) of a convolution -> the same, changed
@@ -106,7 +161,8 @@ def other_arithmetic(
 
     F.conv2d, F.conv_transpose2d = changed, changed_transposed
     try:
-        yield
+        with without_bytes():
+            yield
     finally:
         F.conv2d, F.conv_transpose2d = plain, transposed
 
@@ -121,10 +177,13 @@ def rescale(
     shift: int = SHIFT,  # bits to drop
 ) -> Tensor:  # float64 integers
     "round((total * multiplier + bias) / 2**shift); exact while what is rounded stays below 2**53."
-    scaled = total.double() * multiplier.double()
-    if isinstance(bias, Tensor) or bias:
-        scaled += bias
-    return scaled.mul_(2.0**-shift).round_()
+    factor = multiplier.double() * 2.0**-shift  # a power of two changes no digit
+    scaled = total.double().mul_(factor) if total.dtype == torch.float32 else total.double() * factor
+    if isinstance(bias, Tensor):
+        scaled += bias.double() * 2.0**-shift
+    elif bias:
+        scaled += bias * 2.0**-shift
+    return scaled.round_()
 
 # %% ../../nbs/model/arithmetic.ipynb #9b24b540
 def look_up(
@@ -135,8 +194,40 @@ def look_up(
     middle = len(table) // 2
     return table[(v.clamp(-middle, middle) + middle).long()].double()
 
+# %% ../../nbs/model/arithmetic.ipynb #product-sum
+class ProductSum(nn.Module):
+    "Sums of products of integers. Expects `weight`, `padding`, `limits` and `groups`, as `IntegerConv` has them."
+
+    _cached = None  # the weights as they are multiplied
+
+    def takes_bytes(self) -> bool:
+        "Whether the layer is summed in bytes here; a kernel of one element gains nothing by it."
+        on_cpu, size = self.weight.device.type == "cpu", self.weight.shape[-1]
+        fits = self.weight.dtype == torch.int8 and self.limits[0] >= 0 and self.groups == 1 and size > 1
+        return on_cpu and fits and _bytes.get() and bytes_are_exact()
+
+    def weights(self, in_bytes: bool) -> Tensor | ByteWeights:
+        "The weights as floats or bytes, made anew when the layer has changed."
+        now = in_bytes, version(self.weight)
+        if self._cached is None or self._cached[0] != now:
+            made = ByteWeights.of(self.weight) if in_bytes else self.weight.to(float_of(self.weight.dtype))
+            self._cached = now, made
+        return self._cached[1]
+
+    def __getstate__(self) -> dict:  # of a copy, which makes its own
+        return self.__dict__ | dict(_cached=None)
+
+    def accumulate(self, x: Tensor) -> Tensor:  # (B, inputs, h, w) integers -> (B, outputs, h', w') integers
+        "Sum of products."
+        in_bytes = self.takes_bytes()
+        weight = self.weights(in_bytes)
+        if in_bytes:
+            return byte_conv(F.pad(x.byte(), self.padding), weight)
+        x = x.to(weight.dtype, memory_format=torch.contiguous_format)
+        return exact_conv(F.pad(x, self.padding), weight, self.groups)
+
 # %% ../../nbs/model/arithmetic.ipynb #17752e14
-class IntegerConv(nn.Module):
+class IntegerConv(ProductSum):
     "A convolution of stride 1 on integers: `round((conv(x, weight) * multiplier + bias) / 2**shift)`."
 
     def __init__(
@@ -152,18 +243,9 @@ class IntegerConv(nn.Module):
     ):
         super().__init__()
         self.padding, self.limits, self.shift, self.groups = padding, limits, shift, groups
-        self._cached = None  # the weights as floats
         self.register_buffer("weight", torch.zeros(outputs, inputs // groups, size, size, dtype=dtype))
         self.register_buffer("multiplier", torch.zeros(outputs, 1, 1, dtype=torch.int64))
         self.register_buffer("bias", torch.zeros(outputs, 1, 1, dtype=torch.int64))
-
-    def accumulate(self, x: Tensor) -> Tensor:  # (B, inputs, h, w) integers -> (B, outputs, h', w') integers
-        "Sum of products."
-        now = version(self.weight)
-        if self._cached is None or self._cached[0] != now:
-            self._cached = now, self.weight.to(float_of(self.weight.dtype))
-        weight = self._cached[1]
-        return exact_conv(F.pad(x.to(weight.dtype), self.padding), weight, self.groups)
 
     def forward(self, x: Tensor, more_bias: Tensor | int = 0) -> Tensor:  # -> (B, outputs, h', w') float64
         "One layer; `more_bias` in units of the output's 2**-shift."

@@ -97,7 +97,7 @@ class Condition(nn.Sequential):
         q: Tensor,  # (B,) quality in [0, 1]
         coding_steps: Tensor,  # (B,) integers
     ) -> Tensor:  # (blocks, B, channels)
-        one_hot = coding_steps[:, None] == torch.tensor(CODING_STEPS, device=q.device)
+        one_hot = torch.stack([coding_steps == steps for steps in CODING_STEPS], 1)  # an upload would wait for a GPU
         q = q[:, None].to(self[0].weight.dtype)
         x = torch.cat([q, 1 - 4 * (q - 0.5) ** 2, one_hot.to(q.dtype)], 1)
         return super().forward(x).unflatten(1, (self.blocks, -1)).transpose(0, 1)

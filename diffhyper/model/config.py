@@ -4,21 +4,23 @@
 
 # %% auto #0
 __all__ = ['CODING_STEPS', 'MAX_FILTER_BLOCKS', 'DEFAULT_LAMBDA_RATE', 'DEFAULT_BETAS', 'Rates', 'Quality', 'CodingSteps',
-           'FilterBlocks', 'Layout', 'Channels', 'HYPERPRIORS', 'MODELS', 'REGISTRIES', 'spell', 'plain_number',
-           'number', 'whole_number', 'positives', 'pixel_limit', 'check_coding_steps', 'check_quality',
+           'FilterBlocks', 'Layout', 'Channels', 'Options', 'HYPERPRIORS', 'MODELS', 'REGISTRIES', 'spell',
+           'plain_number', 'number', 'whole_number', 'positives', 'pixel_limit', 'check_coding_steps', 'check_quality',
            'check_filter_blocks', 'lambda_range', 'lambda_of_quality', 'check_betas', 'check_rates', 'check_layout',
-           'known_names', 'check_known', 'ChannelsConfig', 'ModelConfig']
+           'option_values', 'check_options', 'check_details', 'known_names', 'check_known', 'ChannelsConfig',
+           'ModelConfig']
 
 # %% ../../nbs/model/config.ipynb #f534a72c
+import json
 import math
 import sys
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PositiveInt
+from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt
 
-from ..config import Floats, Ints, parse_number, require, settings, split_list
+from ..config import Floats, Ints, Names, parse_number, require, settings, split_list
 
 # %% ../../nbs/model/config.ipynb #spell
 def spell(
@@ -188,6 +190,42 @@ def check_layout(
 Layout = Annotated[Ints, AfterValidator(check_layout)]
 Channels = Annotated[int, Field(gt=0, multiple_of=8)]  # eight channel groups of the coding steps
 
+# %% ../../nbs/model/config.ipynb #option-values
+def option_values(
+    texts: tuple[str, ...],  # "name=value", the value as JSON writes it, or a word
+) -> dict:  # option -> value
+    "Options of a transform; raises `DiffhyperError` for a text of another form."
+    values = {}
+    for text in texts:
+        name, sign, value = (part.strip() for part in text.partition("="))
+        require(name and sign, f"transform_options holds {text!r}; give name=value, such as coarse_width=128")
+        try:
+            values[name] = json.loads(value)
+        except ValueError:
+            values[name] = value
+    return values
+
+
+def check_options(
+    texts: tuple[str, ...],  # as for `option_values`
+) -> tuple[str, ...]:
+    "Return options that have the form name=value, else raise `DiffhyperError`."
+    option_values(texts)
+    return texts
+
+
+Options = Annotated[Names, AfterValidator(check_options)]
+
+# %% ../../nbs/model/config.ipynb #check-details
+def check_details(
+    detail_channels: int,  # asked for
+    M: int,  # channels of y
+):
+    "Raise `DiffhyperError` unless the denoiser keeps some channels."
+    whole = whole_number(detail_channels, "detail_channels", 0)
+    hint = f"it must be a multiple of 8 below M={M}"
+    require(whole < M and whole % 8 == 0, f"detail_channels is {whole}; {hint}")
+
 # %% ../../nbs/model/config.ipynb #001c0c9f
 HYPERPRIORS = ("bmshj2018-hyperprior", "mbt2018-mean", "mbt2018")  # CompressAI's
 MODELS = (
@@ -200,7 +238,7 @@ MODELS = (
 
 # %% ../../nbs/model/config.ipynb #registries
 REGISTRIES = {
-    "transform": ("transforms", "TRANSFORMS", ("filter", "plain")),
+    "transform": ("transforms", "TRANSFORMS", ("filter", "coarse", "plain")),
     "denoiser": ("denoiser", "DENOISERS", ("unet",)),
     "pattern": ("diffusion", "PATTERNS", ("quadtree", "grid", "channels")),
 }  # field -> module of this room, its registry, the names that it ships with
@@ -246,6 +284,8 @@ class ModelConfig(ChannelsConfig):
     model: Literal[MODELS] = "diffusion-hyperprior"
     transform: str = "filter"  # name of the analysis and synthesis transforms
     filter_blocks: FilterBlocks = 3  # residual blocks in the filters of g_a and g_s, 1 to 7
+    transform_options: Options = ()  # further options of the transform: name, equals sign and value of each
+    detail_channels: NonNegativeInt = 0  # how many channels of y, the last ones, the denoiser does not see
     denoiser: str = "unet"  # name of the denoiser
     denoiser_channels: PositiveInt = 128  # width of the denoiser
     denoiser_blocks: Layout = (2, 2, 2)  # residual blocks of the denoiser: way down, lowest level, way up
@@ -257,5 +297,6 @@ class ModelConfig(ChannelsConfig):
 
     def __post_init__(self):
         check_betas(self.beta_start, self.beta_end)
+        check_details(self.detail_channels, self.M)
         for field in REGISTRIES:
             check_known(field, getattr(self, field))

@@ -162,6 +162,7 @@ class Denoiser(UNet, Conditioned, Preconditioned, nn.Module):
         conditions: dict[str, int] | None = None,  # further conditions: name -> channels
     ):
         super().__init__()
+        self.M = M
         self.scheduler, self.layout = scheduler, check_layout(blocks)
         self.embed = RoundedConv2d(2 * M, channels, 1, unit=INPUT_UNIT, integer_input=True)
         sizes = {"hyper": hyper_channels} | (conditions or {})

@@ -107,8 +107,7 @@ class IntegerLayer(IntegerConv):
 
     def forward(self, v: Tensor, more_bias: Tensor | int = 0) -> Tensor:
         "(B, in, h, w) to (B, out, h', w') float64; `more_bias` as in `IntegerConv`."
-        v = rescale(v, self.narrow) if self.narrows else v.float()
-        v = v.clamp(*self.limits)
+        v = rescale(v, self.narrow).clamp_(*self.limits) if self.narrows else v.clamp(*self.limits)
         v = F.pixel_unshuffle(v, self.form.fold) if self.form.fold > 1 else v
         v = super().forward(v, more_bias)
         return F.pixel_shuffle(v, self.form.spread) if self.form.spread > 1 else v

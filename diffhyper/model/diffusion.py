@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['WALKS', 'Pattern', 'PATTERNS', 'Predict', 'Step', 'levels_after', 'steps_in_order', 'visits', 'split_visits',
            'quadtree', 'grid', 'channels', 'check_steps', 'plan_steps', 'partition', 'Hyperprior', 'cell_time',
-           'time_map', 'predict', 'predictor', 'Part', 'walk', 'restore', 'preview_mean', 'Sample', 'reverse_process',
-           'preview_sample', 'denoising_weight', 'denoising_loss']
+           'has_coarse', 'time_map', 'first_channels', 'completed', 'predict', 'predictor', 'Part', 'walk', 'restore',
+           'preview_mean', 'Sample', 'reverse_process', 'preview_sample', 'denoising_weight', 'denoising_loss']
 
 # %% ../../nbs/model/diffusion.ipynb #3b81b7d2
 import math
@@ -178,14 +178,19 @@ class Hyperprior(NamedTuple):
         "y = means_hat + scales_hat u."
         return self.means_hat + self.scales_hat * u
 
+    def leading(self, channels: int) -> "Hyperprior":
+        "What is said of the first channels."
+        return self._replace(means_hat=self.means_hat[:, :channels], scales_hat=self.scales_hat[:, :channels])
+
     def context(
         self,
         denoiser: Denoiser,  # whose part it is
         coding_steps: int | Tensor = 0,  # one number, or (B,)
     ) -> Context:
         "The denoiser's constant part."
-        steps = torch.as_tensor(coding_steps, device=self.quality.device).expand(len(self.quality))
-        return denoiser.context(self.features, self.quality, steps)
+        if not isinstance(coding_steps, Tensor):
+            coding_steps = self.quality.new_full((), coding_steps, dtype=torch.int64)
+        return denoiser.context(self.features, self.quality, coding_steps.expand(len(self.quality)))
 
 # %% ../../nbs/model/diffusion.ipynb #e9561c91
 def cell_time(
@@ -196,18 +201,40 @@ def cell_time(
     "The time at which the diffusion is as noisy as a cell of the lattice."
     return scheduler.time_of_noise(level / (math.sqrt(12) * scales_hat))
 
+# %% ../../nbs/model/diffusion.ipynb #has-coarse
+def has_coarse(
+    known: Tensor,  # levels, or a mask of what is known entirely
+) -> bool:
+    "Whether an element is known to a coarser lattice. A mask is not looked at, for that would wait for a GPU."
+    return known.dtype != torch.bool and bool((known > 1).any())
+
 # %% ../../nbs/model/diffusion.ipynb #d772dd00
 def time_map(
     scheduler: DiffusionNoiseScheduler,  # of the denoiser
-    known: Tensor,  # levels, (B, M, h, w) or broadcastable
+    known: Tensor,  # levels or a mask, (B, M, h, w) or broadcastable
     scales_hat: Tensor,  # (B, M, h, w) in quantisation steps
 ) -> Tensor:  # (B, M, h, w) times in [0, T]
     "The time of every element, from the level to which it is known."
     t_map = ((known == 0).to(scales_hat) * scheduler.num_train_timesteps).expand_as(scales_hat)
-    coarse = known > 1
-    if coarse.any():
-        return torch.where(coarse, cell_time(scheduler, scales_hat, known), t_map)
+    if has_coarse(known):
+        return torch.where(known > 1, cell_time(scheduler, scales_hat, known), t_map)
     return t_map
+
+# %% ../../nbs/model/diffusion.ipynb #first-channels
+def first_channels(
+    channels: int,  # that the denoiser sees
+    *maps: Tensor,  # (..., M, h, w), or of one channel that stands for all
+) -> tuple[Tensor, ...]:
+    "What the denoiser sees of maps of the whole latent."
+    return tuple(v[..., :channels, :, :] for v in maps)
+
+# %% ../../nbs/model/diffusion.ipynb #completed
+def completed(
+    v: Tensor,  # (B, channels, h, w), of the channels that the denoiser sees
+    whole: Tensor,  # (B, M, h, w), for the others
+) -> Tensor:  # (B, M, h, w)
+    "A map of the whole latent."
+    return v if v.shape[1] == whole.shape[1] else torch.cat([v, whole[:, v.shape[1] :]], 1)
 
 # %% ../../nbs/model/diffusion.ipynb #dbf451e7
 def predict(
@@ -217,13 +244,16 @@ def predict(
     y_hat: Tensor,  # (B, M, h, w); ignored where nothing is known
     known: Tensor,  # (B, M, h, w) or broadcastable: the level to which y_hat is known, 0: not at all
 ) -> tuple[Tensor, Tensor]:  # mean and scale of every element, (B, M, h, w), in quantisation steps
-    "The Gaussian of every element given what is known so far."
+    "The Gaussian of every element given what is known so far; details keep that of the hyperprior."
+    whole, prior = prior, prior.leading(denoiser.M)
+    y_hat, known = first_channels(denoiser.M, y_hat, known)
     t_map = time_map(denoiser.scheduler, known, prior.scales_hat)
     u_t = prior.whiten(y_hat) * (known > 0).to(y_hat)
-    if (known > 1).any():
+    if has_coarse(known):
         u_t = u_t * denoiser.scheduler.alpha_at(t_map)
     u0_mean, u0_log_scale = denoiser.denoise(u_t, t_map, context)
-    return prior.unwhiten(u0_mean), prior.scales_hat * u0_log_scale.exp()
+    mean, scale = prior.unwhiten(u0_mean), prior.scales_hat * u0_log_scale.exp()
+    return completed(mean, whole.means_hat), completed(scale, whole.scales_hat)
 
 # %% ../../nbs/model/diffusion.ipynb #6bbf1cb9
 Predict = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # (y_hat, known) -> mean and scale of every element
@@ -282,11 +312,13 @@ def restore(
     prior: Hyperprior,  # that z_hat sets up
     y_hat: Tensor,  # (B, M, h, w) as decoded
 ) -> Tensor:  # (B, M, h, w), within half a step of y_hat
-    "Denoised estimate of the latent before quantisation."
+    "Denoised estimate of the latent before quantisation; details stay as they are."
+    whole, prior = y_hat, prior.leading(denoiser.M)
+    (y_hat,) = first_channels(denoiser.M, y_hat)
     t_map = cell_time(denoiser.scheduler, prior.scales_hat.detach())
-    u_t = denoiser.scheduler.alpha_at(t_map) * prior.whiten(y_hat)
-    u0_mean, _ = denoiser.denoise(u_t, t_map, prior.context(denoiser))
-    return y_hat + 0.5 * torch.tanh(2 * (prior.unwhiten(u0_mean) - y_hat))
+    alpha, sigma = denoiser.scheduler.alpha_sigma_at(t_map)
+    u0_mean, _ = denoiser.estimate(alpha * prior.whiten(y_hat), alpha, sigma, prior.context(denoiser))
+    return completed(y_hat + 0.5 * torch.tanh(2 * (prior.unwhiten(u0_mean) - y_hat)), whole)
 
 # %% ../../nbs/model/diffusion.ipynb #e0551e31
 def preview_mean(
@@ -298,7 +330,7 @@ def preview_mean(
 ) -> Tensor:  # (B, M, h, w)
     "Posterior mean of what is not decoded, decoded elements as they are."
     if known is None:
-        known = torch.zeros_like(prior.means_hat)
+        known = torch.zeros_like(prior.means_hat, dtype=torch.bool)
     if y_hat is None:
         y_hat = prior.means_hat
     mean, _ = predict(denoiser, prior, prior.context(denoiser, coding_steps), y_hat, known)
@@ -322,7 +354,10 @@ def reverse_process(
     generator: torch.Generator | None = None,  # of the starting noise
 ) -> Iterator[Sample]:
     "DDIM from noise to a sample of what is not decoded, given what is."
-    value = prior.whiten(prior.means_hat if y_hat is None else y_hat)
+    whole = prior.means_hat if y_hat is None else y_hat
+    prior = prior.leading(denoiser.M)
+    value = prior.whiten(*first_channels(denoiser.M, whole))
+    (known,) = (None,) if known is None else first_channels(denoiser.M, known)
     arrived = torch.zeros_like(value) == 1 if known is None else (known == 1).expand_as(value)
     context, device = prior.context(denoiser), generator.device if generator else value.device
     u = torch.randn(value.shape, generator=generator, device=device, dtype=value.dtype).to(value)
@@ -331,10 +366,13 @@ def reverse_process(
         t_map = torch.where(arrived, 0.0, value.new_tensor(t))
         return torch.where(arrived, value, denoiser.denoise(torch.where(arrived, value, u_t), t_map, context)[0])
 
+    def unwhiten(u):
+        return completed(prior.unwhiten(u), whole)
+
     for step in denoiser.scheduler.sample(predict_u0, u, sampling_steps):
-        yield Sample(step.t, prior.unwhiten(torch.where(arrived, value, u)), prior.unwhiten(step.u0))
+        yield Sample(step.t, unwhiten(torch.where(arrived, value, u)), unwhiten(step.u0))
         u = step.u_s
-    yield Sample(0, prior.unwhiten(u), prior.unwhiten(u))
+    yield Sample(0, unwhiten(u), unwhiten(u))
 
 # %% ../../nbs/model/diffusion.ipynb #35a1726a
 def preview_sample(
@@ -365,6 +403,7 @@ def denoising_loss(
     generator: torch.Generator | None = None,  # of times and noise; None: the global one
 ) -> Tensor:  # (B,)
     "Weighted squared error of u0_mean at random times."
+    prior, (y,) = prior.leading(denoiser.M), first_channels(denoiser.M, y)
     u, each = prior.whiten(y).detach().clamp(-20, 20), (len(y), 1, 1, 1)
 
     def draw(shape):

@@ -4,15 +4,16 @@
 
 # %% auto #0
 __all__ = ['SCALE_MIN', 'SCALE_MAX', 'SCALE_LEVELS', 'LIKELIHOOD_MIN', 'Tables', 'SYMBOL_MAX', 'SYMBOL_BYTES', 'DAMAGED',
-           'gaussian_likelihood', 'bits', 'scale_table', 'scale_index', 'intervals', 'short_string', 'UndecodableError',
-           'read_string', 'check_symbols', 'SymbolCoder']
+           'gaussian_likelihood', 'bits', 'noisy_likelihood', 'scale_table', 'scale_index', 'intervals', 'short_string',
+           'UndecodableError', 'read_string', 'check_symbols', 'SymbolCoder']
 
 # %% ../../nbs/model/entropy.ipynb #3f745316
 import math
 
+import numpy as np
 import torch
 from compressai import ans
-from compressai.entropy_models import EntropyModel
+from compressai.entropy_models import EntropyBottleneck, EntropyModel
 from torch import Tensor
 
 from ..config import DiffhyperError, require
@@ -39,6 +40,17 @@ def bits(
 ) -> Tensor:  # (B,)
     "Information content of each batch element, in bits."
     return -likelihood.log2().flatten(1).sum(1)
+
+# %% ../../nbs/model/entropy.ipynb #bottleneck
+def noisy_likelihood(
+    bottleneck: EntropyBottleneck,  # of z
+    z: Tensor,  # (B, N, h, w)
+) -> Tensor:  # (B, N, h, w) of z with uniform noise in place of rounding
+    "What the forward pass of a bottleneck gives in training, without waiting for a GPU."
+    values = z.transpose(0, 1)
+    noisy = bottleneck.quantize(values.flatten(1)[:, None], "noise")
+    likelihood = bottleneck.likelihood_lower_bound(bottleneck._likelihood(noisy)[0])
+    return likelihood.view(values.shape).transpose(0, 1).contiguous()
 
 # %% ../../nbs/model/entropy.ipynb #780d0942
 def scale_table() -> Tensor:  # (SCALE_LEVELS,), ascending
@@ -115,7 +127,7 @@ def read_string(
     if not n:
         return torch.zeros(0, dtype=torch.int32)
     padded = data + bytes(15 * len(data) + SYMBOL_BYTES * n + 64)
-    values = torch.tensor(ans.RansDecoder().decode_with_indexes(padded, index, *tables), dtype=torch.int32)
+    values = torch.from_numpy(np.array(ans.RansDecoder().decode_with_indexes(padded, index, *tables), dtype=np.int32))
     if values.abs().max() > SYMBOL_MAX:
         raise UndecodableError(f"a string decodes to symbols beyond {SYMBOL_MAX}; {DAMAGED}")
     return values

@@ -9,6 +9,7 @@ __all__ = ['SLACK', 'soft_bound', 'lower_bound', 'padded_size', 'pad_to_multiple
 # %% ../../nbs/model/ops.ipynb #de2abade
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -32,7 +33,7 @@ def lower_bound(
     bound: float,  # smallest value
 ) -> Tensor:  # at least bound
     "max(v, bound), with a gradient below the bound only if it raises v."
-    return LowerBoundFunction.apply(v, v.new_tensor(bound))
+    return LowerBoundFunction.apply(v, v.new_full((), bound))
 
 # %% ../../nbs/model/ops.ipynb #2a685ba4
 def padded_size(
@@ -59,9 +60,10 @@ def pad_to_multiple(
 # %% ../../nbs/model/ops.ipynb #6ae9da62
 def full_precision(
     like: Tensor,  # on the device in question
-):  # a context manager
-    "No autocast inside."
-    return torch.autocast(like.device.type, enabled=False)
+) -> AbstractContextManager:
+    "No autocast inside; devices that know none, such as PyTorch's meta device, need no such thing."
+    kind = like.device.type
+    return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()
 
 # %% ../../nbs/model/ops.ipynb #faec8d4e
 def version(

@@ -36,11 +36,18 @@ from diffhyper.model.arithmetic import (
 from .blocks import fill_condition
 from .denoiser import Context, Denoiser, INPUT_UNIT, LOG_SCALE_BOUND, tile_margin
 from .derived import IntegerLayer, bound, check_walk, faults, fill, phases, replaced, twin_of
-from .diffusion import Hyperprior
+from .diffusion import Hyperprior, completed, first_channels
 from .entropy import SCALE_LEVELS, SCALE_MAX, SCALE_MIN, SYMBOL_MAX
 from .rounding import RoundedLayer
 from .tiles import in_tiles
-from .transforms import GainUnit, HYPER_LOG_SCALE_BOUND, HYPER_STEP, HyperSynthesis
+from diffhyper.model.transforms import (
+    GainUnit,
+    HYPER_LOG_SCALE_BOUND,
+    HYPER_STEP,
+    HyperSynthesis,
+    pad_channels,
+    pair_channels,
+)
 
 # %% ../../nbs/model/twin.ipynb #419b2e89
 FRACTION_BITS = 8  # units: see the table above
@@ -118,13 +125,14 @@ class IntegerHyperSynthesis(nn.Module):
         h_s: HyperSynthesis,  # for the sizes
     ):
         super().__init__()
-        N, M = h_s.head.in_channels, h_s.head.out_channels // 2
+        N, M = h_s.head.in_channels, pair_channels(h_s)
         entering = dict(limits=(-WIDE_MAX, WIDE_MAX), dtype=torch.int16)
         shortcut = h_s.shortcut
         self.enter = IntegerConv(N, 4 * N, 2, (0, 1, 0, 1), **entering)
         self.linear = IntegerConv(shortcut.in_channels, 16 * shortcut.out_channels, **entering)
         self.up = IntegerLayer(h_s.net[2], narrows=False)
         self.head = IntegerLayer(h_s.head, narrows=False)
+        self.detail = None if h_s.detail is None else IntegerLayer(h_s.detail, narrows=False)
         for name, (shape, dtype) in synthesis_tables(N, M).items():
             self.register_buffer(name, torch.zeros(shape, dtype=dtype))
 
@@ -140,6 +148,9 @@ class IntegerHyperSynthesis(nn.Module):
         means, logs = self.head(features).chunk(2, 1)
         linear = F.pixel_shuffle(self.linear(z[:, : self.linear.weight.shape[1]]), 4)
         means[:, : linear.shape[1]] += linear
+        if self.detail is not None:
+            logs = torch.cat([logs, self.detail(features)], 1)
+            means = pad_channels(means, logs.shape[1])
         means = in_steps(means, self.gain[level]).clamp_(-Y_MAX, Y_MAX)
         logs = (look_up(self.bound, logs) + self.log_gain[level]).clamp_(0, MAX_LOG)
         return IntegerHyperprior(means.float(), logs.float(), features)
@@ -187,6 +198,9 @@ def fill_synthesis(
     fill_conv(twin.enter, w, unit / 2**HYPER_BITS, bias, up.unit.double())
     twin.up.fill(up, h_s.head.unit.double())
     twin.head.fill(h_s.head, head_units(h_s.head))
+    if h_s.detail is not None:
+        h_s.detail.unit.copy_(h_s.head.unit)  # both see the same features
+        twin.detail.fill(h_s.detail, LOG_UNIT)
     w = h_s.shortcut.weight.permute(1, 2, 3, 0).flatten(0, 2)  # (in, out, 4, 4) -> (16 out, in)
     w, unit = wide(w[..., None, None])
     unit = unit * HYPER_STEP / 2**HYPER_BITS
@@ -314,7 +328,8 @@ class Pairs:
         denoiser: Denoiser,  # likewise
     ) -> Iterator[tuple[str, RoundedLayer, IntegerLayer, str]]:
         "Name of a rounded layer, the layer, its twin, and the name of the twin's weights in a file."
-        for name, file in {"net.2": "up", "head": "head"}.items():
+        details = {} if h_s.detail is None else {"detail": "detail"}
+        for name, file in ({"net.2": "up", "head": "head"} | details).items():
             layer, twin = h_s.get_submodule(name), self.h_s.get_submodule(file)
             yield f"h_s.{name}", layer, twin, f"h_s.{file}.weight"
         for name, twin in self.denoiser.net.named_modules():
@@ -414,8 +429,9 @@ class IntegerEntropyModel(IntegerFeatures):
     ) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:  # (y_hat, known) -> mean, index
         """The Gaussians of a walk, of all elements (B, M, h, w).
         y_hat and mean are in quantisation steps, multiples of 1/FRACTION; known is 1 or 0, index uint8."""
+        own = prior.means / FRACTION, table_index(prior.logs)
         if coding_steps == 0:
-            return lambda y_hat, known: (prior.means / FRACTION, table_index(prior.logs))
+            return lambda y_hat, known: own
         net = self.denoiser.net
         features = self.features(size, hyper=prior.features, **conditions)
         biases = net.condition(level, coding_steps)
@@ -427,7 +443,8 @@ class IntegerEntropyModel(IntegerFeatures):
         @torch.no_grad()
         def predict(y_hat, known):
             require_known(known)
-            inputs = y_hat, known, prior.means, prior.logs, features
-            return in_tiles(tile, inputs, self.margin(), (1,) * 5, (1, 1), size)
+            inputs = *first_channels(net.M, y_hat, known, prior.means, prior.logs), features
+            found = in_tiles(tile, inputs, self.margin(), (1,) * 5, (1, 1), size)
+            return tuple(completed(v, whole) for v, whole in zip(found, own, strict=True))
 
         return predict
