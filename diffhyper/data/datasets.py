@@ -20,6 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..config import existing_path, require
+from .drawn import drawn_paths
 from .pictures import read_image, to_tensor
 
 # %% ../../nbs/data/datasets.ipynb #606321fd
@@ -36,7 +37,7 @@ def sample_paths() -> list[Path]:
     return [folder / name for name in SAMPLES if (folder / name).exists()]
 
 # %% ../../nbs/data/datasets.ipynb #datasets
-DATASETS = {"samples": sample_paths}  # name -> function that gives the paths
+DATASETS = {"samples": sample_paths, "drawn": drawn_paths}  # name -> function that gives the paths
 
 # %% ../../nbs/data/datasets.ipynb #picture-suffixes
 def picture_suffixes() -> set[str]:  # ".png", ".jpg" ...
