@@ -329,12 +329,14 @@ def coder_of(
     quality: float,  # in [0, 1]
     coding_steps: int,  # of ours
     restore: bool,  # of ours
+    effort: int = 0,  # of ours: iterations of a search
 ) -> tuple[Callable[[Image.Image], bytes], Callable[[bytes], Image.Image]]:
     "Picture to file and file to picture."
     if isinstance(model, Baseline):
+        require(not effort, f"{model.name} has no encoder that searches; leave effort out")
         return partial(model.encode, quality=quality), model.decode
-    untrained = isinstance(model, ShortcutMeanScale) and (coding_steps or restore)
-    hint = "use coding_steps 0 and restore off"
+    untrained = isinstance(model, ShortcutMeanScale) and (coding_steps or restore or effort)
+    hint = "use coding_steps 0, restore off and no effort"
     require(not untrained, f"{ShortcutMeanScale.kind} has no trained denoiser; {hint}")
-    encode = partial(compress_image, model, quality=quality, coding_steps=coding_steps)
+    encode = partial(compress_image, model, quality=quality, coding_steps=coding_steps, effort=effort)
     return encode, partial(decompress_image, model, restore=restore)

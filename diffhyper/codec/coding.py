@@ -21,6 +21,7 @@ import torch
 from compressai.ops import quantize_ste
 from torch import Tensor
 
+from .effort import Effort
 from ..config import DiffhyperError, require
 from ..model.transforms import HYPER_BLOCK
 from ..model.config import check_coding_steps, check_quality, plain_number, spell, whole_number
@@ -36,7 +37,7 @@ from diffhyper.model.diffusion import (
     restore,
     walk,
 )
-from ..model.entropy import SYMBOL_MAX, UndecodableError, gaussian_likelihood, scale_table
+from ..model.entropy import SYMBOL_MAX, UndecodableError, gaussian_likelihood, noisy_likelihood, scale_table
 from ..model.ops import as_pictures, check_precision, full_precision, pad_to_multiple, padded_size
 from ..model.tiles import in_tiles, tile_count, tile_progress
 from ..model.denoiser import Denoiser, tile_margin
@@ -433,9 +434,14 @@ class Files(Writing, Reading):
         level: int,  # of quality, 0 to 255
         coding_steps: int = 4,  # 0, 1, 2, 4 or 8: more steps, fewer bits, more time
         progress: bool = False,  # show a progress bar
+        effort: int = 0,  # iterations of a search for a better latent; 0: none
+        effort_sec: float | None = None,  # seconds after which the search has to be over; None: no deadline
+        seed: int = 0,  # of the search
     ) -> Strings:
         "The bytes of a picture; raises `DiffhyperError` for what cannot be meant as one."
-        x, coding_steps = self.pictures(x), check_coding_steps(coding_steps)
+        spent, x, coding_steps = Effort.of(effort, effort_sec, seed), self.pictures(x), check_coding_steps(coding_steps)
+        if spent:
+            return self.search(x, self.analyse(x, level), coding_steps, spent, progress)
         passes = 2 + bool(coding_steps) + coding_steps
         with self.progress(x.shape[-2:], passes, "compressing", progress):
             return self.code(self.analyse(x, level), coding_steps)
@@ -503,8 +509,10 @@ class Estimation:
     ) -> tuple[Tensor, Tensor]:  # z_hat, likelihood
         "Rounded hyper-latent with a straight-through gradient, and its likelihood under the entropy bottleneck."
         with full_precision(z):
-            z_hat, likelihood = self.entropy_bottleneck(z)
-        return (self.medians() + quantize_ste(z - self.medians()) if self.training else z_hat), likelihood
+            if self.training:
+                likelihood = noisy_likelihood(self.entropy_bottleneck, z)
+                return self.medians() + quantize_ste(z - self.medians()), likelihood
+            return self.entropy_bottleneck(z)
 
     def estimate(
         self,
@@ -575,13 +583,17 @@ class Adapter(Previews):
         quality: float | None = None,  # in [0, 1]; None: 0.5
         coding_steps: int = 4,  # 0, 1, 2, 4 or 8: more steps, fewer bits, more time
         progress: bool = False,  # show a progress bar where a picture takes several tiles
+        effort: int = 0,  # iterations of a search for a better latent; 0: none
+        effort_sec: float | None = None,  # seconds for each picture, after which its search is over; None: no deadline
+        seed: int = 0,  # of the search
     ) -> dict:  # strings: list of chunks, each a list of B byte strings; shape: (H, W)
         "Real bytes of a batch of pictures; raises `DiffhyperError` for what cannot be meant as pictures."
         one_by_one = "compress them one by one for several"
         several = f"compress takes one quality for all pictures of a batch, a number from 0 to 1; {one_by_one}"
         require(not getattr(plain_number(quality), "shape", ()), several)
         x, level = self.pictures(x), self.level_of(quality)
-        pictures = [self.encode(v, level, coding_steps, progress).chunks() for v in x.split(1)]
+        how = level, coding_steps, progress, effort, effort_sec, seed
+        pictures = [self.encode(v, *how).chunks() for v in x.split(1)]
         return {"strings": [list(chunk) for chunk in zip(*pictures, strict=True)], "shape": tuple(x.shape[-2:])}
 
 # %% ../../nbs/codec/coding.ipynb #doubting

@@ -17,12 +17,14 @@ from torch import Tensor
 
 from .coding import Coding, as_float
 from .exact import Exact
+from .refining import Refining
 from .weights import NUMBERED, SCHEDULES, Weights
 from ..config import require
 from diffhyper.model.config import (
     DEFAULT_BETAS,
     DEFAULT_LAMBDA_RATE,
     check_coding_steps,
+    check_details,
     check_filter_blocks,
     check_known,
     lambda_range,
@@ -100,13 +102,14 @@ class Networks(SinglePrecision, CompressionModel):
         self,
         transform: str,  # a name in `TRANSFORMS`
         options: dict,  # of the transform
-        octaves: float,  # log2 of the largest gain of y over the smallest
+        octaves: float,  # log2 of the largest gain of y over the smallest: the best step goes with the root of the rate
+        details: int,  # last channels of y, which the denoiser does not see
     ) -> dict:  # all options of the transform
         "Between picture, y and z."
         N, M = self.N, self.M
         self.pair, options = make_pair(transform, N, M, options)
         self.g_a, self.g_s = self.pair.g_a, self.pair.g_s
-        self.h_a, self.h_s = HyperAnalysis(N, M), HyperSynthesis(N, M)
+        self.h_a, self.h_s = HyperAnalysis(N, M, details), HyperSynthesis(N, M, details)
         self.gain, self.hyper_gain = GainUnit(M, octaves), GainUnit(N, octaves / 2)
         return options
 
@@ -116,9 +119,10 @@ class Networks(SinglePrecision, CompressionModel):
         channels: int,  # of the denoiser
         blocks: tuple[int, ...],  # its layout
         scheduler: DiffusionNoiseScheduler,  # of the diffusion
+        details: int,  # last channels of y, which the denoiser does not see
     ) -> dict:  # what makes the denoiser, as JSON takes it
         "Of z and of y, in floating point and in integers."
-        N, M = self.N, self.M
+        N, M = self.N, self.M - details
         self.entropy_bottleneck, self.gaussian_conditional = EntropyBottleneck(N), GaussianConditional(None)
         self.entropy_bottleneck.lr_factor = BOTTLENECK_LR
         blocks = [whole_number(count, "denoiser_blocks") for count in blocks]
@@ -127,7 +131,8 @@ class Networks(SinglePrecision, CompressionModel):
         for part in self.children():
             part.float()  # whatever PyTorch's default type is
         self.start_identity()
-        return dict(denoiser=denoiser, denoiser_channels=channels, denoiser_blocks=blocks)
+        said = dict(denoiser=denoiser, denoiser_channels=channels, denoiser_blocks=blocks)
+        return said | dict(detail_channels=details) if details else said
 
     @property
     def variable_rate(self) -> bool:
@@ -224,7 +229,7 @@ class Forward(Scheduled):
 
 # %% ../../nbs/codec/hyperprior.ipynb #a758cbc4
 @register_model("diffusion-hyperprior")
-class DiffusionHyperprior(Coding, Exact, Weights, Forward):
+class DiffusionHyperprior(Refining, Coding, Exact, Weights, Forward):
     """Learned image codec whose hyperprior is the end point of a conditional diffusion.
 
     Ballé et al. 2018, Minnen et al. 2018 (hyperprior); Hoogeboom et al. 2022 (coding a subset per reverse step);
@@ -249,16 +254,18 @@ class DiffusionHyperprior(Coding, Exact, Weights, Forward):
         denoiser_blocks: tuple[int, ...] = (2, 2, 2),  # layout of the denoiser
         beta_start: float = DEFAULT_BETAS[0],  # first beta of a linear schedule
         beta_end: float = DEFAULT_BETAS[1],  # last beta of a linear schedule, below 1
+        detail_channels: int = 0,  # how many channels of y, the last ones, the denoiser does not see
         **options,  # of the transform, such as filter_blocks
     ):
         super().__init__()
         (lo, hi), (N, M, channels) = lambda_range(lambda_rate), positives(N=N, M=M, denoiser_channels=denoiser_channels)
         require(M % 8 == 0, f"M is {M}; it must be a multiple of 8 (the channel groups of the coding steps)")
         check_known("pattern", pattern)
+        check_details(detail_channels, M)
         self.N, self.M, self.pattern, self._coders = N, M, pattern, None
-        options = self.make_transforms(transform, options, 0.5 * math.log2(hi / lo))  # the best step goes with the root
+        options = self.make_transforms(transform, options, 0.5 * math.log2(hi / lo), detail_channels)
         scheduler = DiffusionNoiseScheduler(diffusion_steps, beta_start, beta_end, schedule)
-        layout = self.make_entropy_model(denoiser, channels, denoiser_blocks, scheduler)
+        layout = self.make_entropy_model(denoiser, channels, denoiser_blocks, scheduler, detail_channels)
         self.register_buffer("lambda_range", torch.tensor([lo, hi], dtype=torch.float64))
         self._settings = dict(N=N, M=M, transform=transform, options=options, **layout)
         self.fit_linear_start()

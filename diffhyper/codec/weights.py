@@ -39,7 +39,8 @@ def check_config(
     options = config.get("options", pair_options(checked.transform, config))
     ok = isinstance(options, dict) and not set(options) & (FIELDS - {"filter_blocks"})
     require(ok, "the weights' configuration is damaged: its options are none of a transform")
-    said = {n: getattr(checked, n) for n in config if n in FIELDS and n != "filter_blocks"}
+    own = FIELDS - {"filter_blocks", "transform_options"}
+    said = {n: getattr(checked, n) for n in config if n in own}
     return said | dict(options=options)
 
 # %% ../../nbs/codec/weights.ipynb #ae12789e
