@@ -52,8 +52,11 @@ class TrainConfig(ModelConfig, CropsConfig, SeedConfig, RunConfig):
 
     val_data_path: str = "samples"  # pictures on which the best checkpoint is chosen
     output_dir: str = "outputs"
+    drawn_share: Share = 0.0  # share of the crops that are drawn by `diffhyper.data.drawn`, 0 to 1
     epochs: PositiveInt = 1  # passes over data_path, one random crop per picture and pass
-    lr: PositiveFloat = 4e-4  # peak learning rate of Adam
+    minutes: NonNegativeFloat = 0.0  # stop after so many minutes of work, to go on with resume; 0: at the end
+    optimiser: Literal["adam", "soap", "muon"] = "adam"  # of the networks: "adam", "soap" or "muon"
+    lr: PositiveFloat = 4e-4  # peak learning rate
     diffusion_weight: NonNegativeFloat = 0.02  # weight of the denoising loss, in bits per pixel
     preview_weight: NonNegativeFloat = 0.02  # weight of the distortion of the picture from z alone
     hyperprior_weight: NonNegativeFloat = 0.1  # weight of the rate without coding steps; holds y at unit variance
@@ -72,10 +75,14 @@ class TrainConfig(ModelConfig, CropsConfig, SeedConfig, RunConfig):
     cache_gb: NonNegativeFloat = 2.0  # decoded pictures kept in memory, GB per process
     resume: str = ""  # checkpoint to continue from: a path, or "auto" for the newest in output_dir
     init_weights: str = ""  # weights to start from (fresh optimiser): "pretrained", a .safetensors or a .pth file
+    # weights of other transforms, of fewer channels or another range of rates, of which a new model takes what fits
+    adopt_weights: str = ""
     train_only: str = ""  # train only the parameters whose name begins so, "g_s." for example; "": all
 
     def __post_init__(self):
         super().__post_init__()
         clash = self.resume not in ("", "auto") and self.init_weights
         remedy = "give one of them (resume='auto' goes with both)"
+        twice = self.adopt_weights and self.init_weights
+        require(not twice, "init_weights are taken whole and adopt_weights in part: give one of them")
         require(not clash, f"resume names a checkpoint and init_weights weights to start from: {remedy}")

@@ -21,7 +21,7 @@ from .state import check_same_architecture, differences
 
 # %% ../../nbs/train/continued.ipynb #may-change
 WHERE = ("output_dir", "plugins", "device", "autocast", "num_workers", "cache_gb")  # and how it runs
-WHEN = ("epochs", "checkpoint_every", "keep_checkpoints", "log_every", "resume")  # it ends and reports
+WHEN = ("epochs", "minutes", "checkpoint_every", "keep_checkpoints", "log_every", "resume")  # it ends and reports
 MAY_CHANGE = frozenset(WHERE + WHEN)
 NAMES = ("data_path", "val_data_path", "init_weights")  # of what lies elsewhere
 
@@ -60,7 +60,7 @@ def inputs_of(
     "What stands behind the names in a configuration, and the name of what is minimised."
     pictures = {n: pictures_behind(getattr(config, n)) for n in ("data_path", "val_data_path")}
     kind = getattr(objective, "__name__", type(objective).__name__)
-    return pictures | {"init_weights": weights_behind(config.init_weights), "objective": kind}
+    return pictures | {"init_weights": weights_behind(config.init_weights or config.adopt_weights), "objective": kind}
 
 # %% ../../nbs/train/continued.ipynb #other-inputs
 def other_inputs(

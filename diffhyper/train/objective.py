@@ -5,10 +5,12 @@
 # %% auto #0
 __all__ = ['Terms', 'TRAINED_STEPS', 'STEP_ODDS', 'PREVIEW_SHARE', 'DENOISING_SHARE', 'OBJECTIVES', 'rate_scale', 'total',
            'step_seed', 'rounding_start', 'draw_quality', 'Objective', 'mse_of', 'BaselineObjective', 'Analysed',
-           'Outcome', 'MeanScaleObjective', 'sample_subset', 'first_part', 'HyperpriorObjective', 'objective_of']
+           'Outcome', 'MeanScaleObjective', 'trained_orders', 'sample_subset', 'first_part', 'random_count',
+           'HyperpriorObjective', 'objective_of']
 
 # %% ../../nbs/train/objective.ipynb #10103543
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +24,8 @@ from ..config import DiffhyperError
 from ..model.config import lambda_of_quality, lambda_range
 from diffhyper.model.diffusion import (
     Hyperprior,
+    PATTERNS,
+    Pattern,
     denoising_loss,
     partition,
     predict,
@@ -71,14 +75,12 @@ def rounding_start(
 
 # %% ../../nbs/train/objective.ipynb #draw-quality
 def draw_quality(
-    model: nn.Module,  # with `variable_rate` and `lambda_range`
+    variable_rate: bool,  # whether the model covers a range of rates
     count: int,  # pictures
+    device: torch.device,  # of the model
 ) -> Tensor:  # (count,) in [0, 1]
     "A random quality for each picture; 0.5 if the model has one rate."
-    device = model.lambda_range.device
-    if model.variable_rate:
-        return torch.rand(count, device=device)
-    return torch.full((count,), 0.5, device=device)
+    return torch.rand(count, device=device) if variable_rate else torch.full((count,), 0.5, device=device)
 
 # %% ../../nbs/train/objective.ipynb #objective-class
 class Objective(nn.Module):
@@ -93,6 +95,7 @@ class Objective(nn.Module):
         self.model = model
         self.config = config
         self.rounding = False  # whether the networks round as their integer twins do
+        self.variable_rate = model.variable_rate
 
     def begin(
         self,
@@ -103,6 +106,10 @@ class Objective(nn.Module):
         "Prepare a step: seed the generator, and round if the step is in the last part of the run."
         self.rounding = step >= rounding_start(total_steps, self.config)
         torch.manual_seed(step_seed(self.config.seed, step, rank))
+
+    def draw_quality(self, count: int) -> Tensor:  # (count,) in [0, 1]
+        "A random quality for each picture of a batch."
+        return draw_quality(self.variable_rate, count, self.model.lambda_range.device)
 
     def lambda_of(self, quality: Tensor) -> Tensor:  # (B,) -> (B,)
         "lambda_rate of each picture."
@@ -199,15 +206,29 @@ TRAINED_STEPS = (1, 2, 4, 8)  # numbers of coding steps
 STEP_ODDS = (0.15, 0.15, 0.4, 0.3)  # how often each of them is drawn
 
 
+@lru_cache(maxsize=8)
+def trained_orders(
+    shape: tuple[int, int, int],  # of a latent, (M, h, w)
+    pattern: str,  # of the coding steps
+    device: torch.device,  # of the latent
+    function: Pattern | None = None,  # behind the name of the pattern, which may get another one
+) -> tuple[Tensor, Tensor, Tensor]:  # (k, M, h, w) uint8; cumulated odds (k - 1,); numbers of steps (k,)
+    "The step in which each element is decoded, for each trained number of steps."
+    orders = torch.stack([partition(*shape, S, pattern) for S in TRAINED_STEPS]).to(device)
+    odds, steps = torch.tensor(STEP_ODDS, device=device), torch.tensor(TRAINED_STEPS, device=device)
+    return orders, odds.cumsum(0)[:-1], steps
+
+# %% ../../nbs/train/objective.ipynb #sample-subset
 def sample_subset(
     y: Tensor,  # (B, M, h, w), for its shape and device
     pattern: str,  # of the coding steps
 ) -> tuple[Tensor, Tensor, Tensor]:  # coding_steps (B,); masks (B, M, h, w): decoded before, coded in this step
     "Draw the number of coding steps, and one of these steps, for every picture."
-    steps = torch.tensor(TRAINED_STEPS)[torch.multinomial(torch.tensor(STEP_ODDS), len(y), replacement=True)]
-    now = (torch.rand(len(y)) * steps).long().to(y.device).view(-1, 1, 1, 1)
-    order = torch.stack([partition(*y.shape[1:], int(S), pattern) for S in steps]).to(y.device)
-    return steps.to(y.device), order < now, order == now
+    orders, odds, numbers = trained_orders(y.shape[1:], pattern, y.device, PATTERNS.get(pattern))
+    kind = torch.bucketize(torch.rand(len(y), device=y.device), odds)
+    steps, order = numbers[kind], orders[kind]
+    now = (torch.rand(len(y), device=y.device) * steps).long().view(-1, 1, 1, 1)
+    return steps, order < now, order == now
 
 # %% ../../nbs/train/objective.ipynb #first-part
 PREVIEW_SHARE = 0.25  # of the batch, synthesised from z alone
@@ -216,10 +237,18 @@ DENOISING_SHARE = 0.5  # of the batch, for the denoising loss
 
 def first_part(
     prior: Hyperprior,  # of B pictures
-    share: float,  # of them, 0 to 1
-) -> Hyperprior:  # of the first pictures, at least one
+    count: int,  # of them
+) -> Hyperprior:  # of the first pictures
     "What z says of a part of the batch."
-    return Hyperprior(*(v[: math.ceil(len(v) * share)] for v in prior))
+    return Hyperprior(*(v[:count] for v in prior))
+
+# %% ../../nbs/train/objective.ipynb #random-count
+def random_count(
+    share: float,  # 0 to 1
+    of: int,  # pictures
+) -> int:  # 0 to `of`
+    "A whole number whose mean is the share of so many pictures."
+    return int(share * of + torch.rand(()).item())
 
 # %% ../../nbs/train/objective.ipynb #hyperprior-objective
 class HyperpriorObjective(MeanScaleObjective):
@@ -234,8 +263,15 @@ class HyperpriorObjective(MeanScaleObjective):
             mean, scale = predict(denoiser, prior, prior.context(denoiser, steps), rounded, decoded)
         subset_bits = -(gaussian_likelihood(latent.noisy - mean, scale).log2() * subset).flatten(1).sum(1)
         y_hat = y + (torch.where(decoded, rounded, mean + (y - mean).round()) - y).detach()
-        restored = torch.rand(len(y), 1, 1, 1, device=y.device) < self.config.restore_share
-        return subset_bits * steps, torch.where(restored, restore_latent(denoiser, prior, y_hat), y_hat)
+        return subset_bits * steps, self.restored(prior, y_hat)
+
+    def restored(self, prior: Hyperprior, y_hat: Tensor) -> Tensor:  # (B, M, h, w)
+        "The first pictures denoised, so many that their share is right in the mean; the others as they are."
+        count = random_count(self.config.restore_share, len(y_hat))
+        if count == 0:
+            return y_hat
+        first = restore_latent(self.model.denoiser, first_part(prior, count), y_hat[:count])
+        return torch.cat([first, y_hat[count:]])
 
     def preview_mse(self, x: Tensor, quality: Tensor, prior: Hyperprior) -> Tensor:  # (b,)
         "Distortion of the first pictures from z alone."
@@ -244,14 +280,14 @@ class HyperpriorObjective(MeanScaleObjective):
 
     def denoising(self, latent: Analysed) -> Tensor:  # (b,)
         "Denoising loss of the first pictures."
-        prior = first_part(latent.prior, DENOISING_SHARE)
+        prior = first_part(latent.prior, math.ceil(DENOISING_SHARE * len(latent.y)))
         return denoising_loss(self.model.denoiser, prior, latent.y[: len(prior.quality)])
 
     def terms(self, x: Tensor, quality: Tensor, out: Outcome) -> dict:  # name -> value (B,) or (b,), weight
         "mse, bpp_y, bpp_z, bpp_hyperprior, preview_mse, denoising."
         lam, pixels, config = self.lambda_of(quality), x[0, 0].numel(), self.config
         # taken before the other terms: gradients add up in the reverse order of the graph, which decides the last bit
-        first = first_part(out.latent.prior, PREVIEW_SHARE)
+        first = first_part(out.latent.prior, math.ceil(PREVIEW_SHARE * len(x)))
         return super().terms(x, quality, out) | dict(
             bpp_hyperprior=(out.latent.prior_bits() / pixels, config.hyperprior_weight * lam),
             preview_mse=(self.preview_mse(x, quality, first), config.preview_weight),

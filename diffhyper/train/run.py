@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['Watch', 'keep', 'judge', 'validate_start', 'checkpoint', 'deferred_signals', 'save_last_step', 'where_to_continue',
-           'how_to_mend', 'reason', 'stopped', 'open_run', 'note_growth', 'run_steps', 'results_of', 'fit']
+           'Journal', 'how_to_mend', 'reason', 'stopped', 'open_run', 'describe', 'run_steps', 'say_what_is_left',
+           'results_of', 'fit']
 
 # %% ../../nbs/train/run.ipynb #37effa9c
 import copy
@@ -12,6 +13,7 @@ import math
 import signal
 import statistics
 import threading
+import time
 from collections.abc import Callable
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
@@ -30,7 +32,7 @@ from .config import TrainConfig
 from .continued import check_apart, check_finished, checkpoint_of, inputs_of
 from .divergence import DivergedError, Growth, HOPELESS, NOTICED, check_validation
 from .files import RunFiles
-from .loop import StepRecord, first_crops, train
+from .loop import StepRecord, first_crops, read_steps, take_steps
 from .objective import Objective, objective_of
 from .start import prepare
 from .state import TrainState
@@ -39,6 +41,7 @@ from .validate import samples_of, validate, validation_crops
 # %% ../../nbs/train/run.ipynb #keep-best
 def keep(
     state: TrainState,  # to be written
+    averaged: nn.Module,  # of the state, ready for use
     loss: float,  # of validation
     folder: Path,  # output_dir of the run
 ) -> bool:  # whether it is the best so far
@@ -46,8 +49,9 @@ def keep(
     best = folder / "best_checkpoint.pth"
     better = loss < state.best or not best.exists()
     state.best = min(state.best, loss)
-    for path in [best] * better + [folder / f"checkpoint_{state.step}.pth"]:
-        save_checkpoint(path, state.state_dict())
+    if better:
+        save_checkpoint(best, state.state_dict() | dict(state_dict=averaged.state_dict()))
+    save_checkpoint(folder / f"checkpoint_{state.step}.pth", state.state_dict())
     prune_checkpoints(folder, state.config.keep_checkpoints)
     return better
 
@@ -88,11 +92,13 @@ def checkpoint(
     pictures: list[Tensor],  # for validation
     crops: CropDataset,  # for calibration
     lowest: float = math.inf,  # loss of validation so far
+    pause: bool = False,  # the run goes on as if nothing had been
 ) -> dict[str, float]:  # from `validate`
     "Validate the averaged model and write it with all that a continued run needs; raises `DivergedError` instead."
-    result, sheet = judge(state.averaged, first_crops(crops), pictures, state.config)
+    averaged = copy.deepcopy(state.averaged) if pause else state.averaged
+    result, sheet = judge(averaged, first_crops(crops), pictures, state.config)
     check_validation(result["loss"], lowest)
-    best = keep(state, result["loss"], files.folder)
+    best = keep(state, averaged, result["loss"], files.folder)
     files.record_validation(state.step, result, best)
     files.record_samples(state.step, sheet)
     return result
@@ -143,6 +149,48 @@ def where_to_continue(
     newest = newest_checkpoint(folder)
     return f"continue from {newest.name} with resume='auto'" if newest else "there is no checkpoint yet, start again"
 
+# %% ../../nbs/train/run.ipynb #journal
+Watch = Callable[[StepRecord, int], None]  # called with the record of each step and the number of steps of the run
+
+
+class Journal:
+    "What the steps of a run have to say."
+
+    def __init__(
+        self,
+        files: RunFiles,  # of the run
+        config: TrainConfig,  # of the run
+        total: int,  # steps of the run
+        watch: Watch | None = None,  # for the caller
+    ):
+        self.files, self.config, self.total, self.watch = files, config, total, watch
+        self.growth, self.unread = Growth(), []
+
+    def read(self) -> list[StepRecord]:  # of the steps that were not read yet
+        "Read the steps that were taken; raises `DivergedError` if there is no hope."
+        steps, self.unread = self.unread, []
+        records = read_steps(steps)
+        for r in records:
+            if r.step % self.config.log_every == 0 or r.step == self.total:
+                self.files.record(r)
+            self.note_growth(r)
+        return records
+
+    def note_growth(self, r: StepRecord):  # of a step
+        "Take note of a loss. One that has grown is said; raises `DivergedError` if there is no hope."
+        before, now = self.growth.times, self.growth.see(r.loss)
+        self.growth.check(HOPELESS)
+        if now >= NOTICED > before:
+            lower = how_to_mend(self.config, self.files.folder)
+            message = f"step {r.step}: {self.growth}; should it not fall soon, stop the run; {lower}"
+            self.files.log.warning(message)
+            tqdm.write(message)
+
+    def tell(self, records: list[StepRecord]):  # that were read
+        "Tell the caller, when all files are written."
+        for r in records if self.watch else ():
+            self.watch(r, self.total)
+
 # %% ../../nbs/train/run.ipynb #how-to-mend
 def how_to_mend(
     config: TrainConfig,  # of a run whose loss has grown
@@ -168,16 +216,19 @@ def reason(
 def stopped(
     e: BaseException,  # what stopped the run
     state: TrainState,  # as it was then
-    files: RunFiles,  # of the run
-    total: int,  # steps
-    growth: Growth,  # of the loss
+    journal: Journal,  # of the run
 ) -> BaseException:  # KeyboardInterrupt for one, else DiffhyperError
     "Save what can be saved; the error that says why a run stopped, where, and how it continues."
-    message = f"stopped after step {state.step} of {total}: {reason(e)}; "
+    files, config = journal.files, state.config
+    try:
+        journal.read()
+    except DivergedError as diverged:  # may be why something else went wrong
+        e = diverged
+    message = f"stopped after step {state.step} of {journal.total}: {reason(e)}; "
     if isinstance(e, DivergedError):
-        message += "this step is not saved; " + how_to_mend(state.config, files.folder)
+        message += "this step is not saved; " + how_to_mend(config, files.folder)
     else:
-        message += save_last_step(state, files.folder, growth) + where_to_continue(files.folder)
+        message += save_last_step(state, files.folder, journal.growth) + where_to_continue(files.folder)
     files.log.error(message)
     return (KeyboardInterrupt if isinstance(e, KeyboardInterrupt) else DiffhyperError)(message)
 
@@ -199,54 +250,57 @@ def open_run(
         tqdm.write(f"skipped {line}")
     return files
 
-# %% ../../nbs/train/run.ipynb #note-growth
-def note_growth(
-    growth: Growth,  # so far
+# %% ../../nbs/train/run.ipynb #describe-record
+def describe(
     r: StepRecord,  # of a step
-    config: TrainConfig,  # of the run
-    files: RunFiles,  # of the run
-):
-    "Take note of a loss. One that has grown is said; raises `DivergedError` if there is no hope."
-    before, now = growth.times, growth.see(r.loss)
-    growth.check(HOPELESS)
-    if now >= NOTICED > before:
-        message = f"step {r.step}: {growth}; should it not fall soon, stop the run; {how_to_mend(config, files.folder)}"
-        files.log.warning(message)
-        tqdm.write(message)
+) -> str:
+    "Loss, rate and PSNR of a step."
+    return f"loss={r.loss:.3f}, bpp={r.bpp:.3f}, psnr={-10 * math.log10(r.mse):.2f}"
 
 # %% ../../nbs/train/run.ipynb #f020b167-2
-Watch = Callable[[StepRecord, int], None]  # called after each step with its record and the number of steps of the run
-
-
 def run_steps(
     state: TrainState,  # updated in place
-    files: RunFiles,  # of the run
+    journal: Journal,  # of the run
     crops: CropDataset,  # for training
     pictures: list[Tensor],  # for validation
-    total: int,  # steps
-    growth: Growth,  # of the loss
-    progress: bool,  # show a progress bar
-    watch: Watch | None,  # for the caller
+    progress: bool = True,  # show a progress bar
+    deadline: float = math.inf,  # of `time.monotonic`: the run stops at the first step that ends after it
 ) -> dict[str, float]:  # the last validation
-    "Train to the end, and write files on the way."
-    config, steps, last = state.config, train(state, crops, total), {}
+    "Train to the end or to the deadline, and write files on the way."
+    config, total, files = state.config, journal.total, journal.files
+    steps = take_steps(state, crops, total)
     bar = tqdm(steps, total=total, initial=state.step, desc="training", unit="step", disable=not progress)
     with deferred_signals() as signals:
         lowest = state.best if state.step else validate_start(state, files, pictures, crops)
-        for r in bar:
-            if r.step % config.log_every == 0 or r.step == total:
-                files.record(r)
-                bar.set_postfix(loss=f"{r.loss:.3f}", bpp=f"{r.bpp:.3f}", psnr=f"{-10 * math.log10(r.mse):.2f}")
-            note_growth(growth, r, config, files)
-            if r.step % config.checkpoint_every == 0 or r.step == total:
-                growth.check(NOTICED)
-                last = checkpoint(state, files, pictures, crops, lowest)
+        for s in bar:
+            journal.unread.append(s)
+            ended = s.step == total or time.monotonic() >= deadline
+            due = s.step == total or s.step % config.checkpoint_every == 0
+            read = due or ended or bool(signals) or s.step % config.log_every == 0
+            if records := journal.read() if read else []:
+                bar.set_postfix_str(describe(records[-1]))
+            if due or ended:
+                journal.growth.check(NOTICED)
+                last = checkpoint(state, files, pictures, crops, lowest, pause=not due)
                 lowest = min(lowest, last["loss"])
-            if watch:
-                watch(r, total)
-            if signals and r.step < total:
+            journal.tell(records)
+            if signals and not ended:
                 raise KeyboardInterrupt(signals[0])
-    return last
+            if ended:
+                return last
+
+# %% ../../nbs/train/run.ipynb #to-be-continued
+def say_what_is_left(
+    state: TrainState,  # at the end of a piece
+    total: int,  # steps of the run
+    files: RunFiles,  # of the run
+):
+    "Say how a run goes on whose minutes were over before its steps."
+    if state.step < total:
+        call = "the same call" if state.config.resume == "auto" else "the same call with resume='auto'"
+        message = f"{state.config.minutes:g} minutes are over after step {state.step} of {total}; {call} goes on"
+        files.log.info(message)
+        tqdm.write(f"{files.folder}: {message}")
 
 # %% ../../nbs/train/run.ipynb #results-of
 def results_of(
@@ -267,20 +321,22 @@ def results_of(
 def fit(
     config: TrainConfig,  # of the run
     progress: bool = True,  # show a progress bar
-    watch: Watch | None = None,  # called after every step, when its files are written
+    watch: Watch | None = None,  # called with every step, in order, when what is due at it is written
     objective: Callable[[nn.Module, TrainConfig], Objective] = objective_of,  # what is minimised
     record=None,  # a `diffhyper.runs.record.Record`: begun if there is something to train, and told what came out
 ) -> Path:  # the best checkpoint
-    """Run a training to its end. One that has reached it is left alone. One that is stopped saves where it was.
+    """Run a training to its end, or for its minutes. One that has reached its end is left alone. One that is stopped
+    saves where it was.
 
     Raises `DiffhyperError` for bad input, if the folder is another run's, if the loss grows out of all proportion, and
     for anything else that stops the run.
     """
     check_apart(config)
+    deadline = time.monotonic() + 60 * config.minutes if config.minutes else math.inf
     inputs, best = inputs_of(config, objective), Path(config.output_dir, "best_checkpoint.pth")
     with alone_in(output_folder(config.output_dir)):
         found, others = checkpoint_of(config, inputs)
-        crops = CropDataset(config.data_path, config.image_size, config.seed, config.cache_gb)
+        crops = CropDataset(config.data_path, config.image_size, config.seed, config.cache_gb, config.drawn_share)
         pictures = validation_crops(config.val_data_path)
         total = math.ceil(config.epochs * len(crops) / config.batch_size)
         if found and found["step"] >= total:
@@ -290,11 +346,13 @@ def fit(
         with nullcontext() if record is None else record:
             state = prepare(config, crops, objective, found)
             state.inputs, began = inputs, state.step
-            files, growth = open_run(config, crops, began, total, others), Growth()
+            files = open_run(config, crops, began, total, others)
+            journal = Journal(files, config, total, watch)
             try:
-                last = run_steps(state, files, crops, pictures, total, growth, progress, watch)
+                last = run_steps(state, journal, crops, pictures, progress, deadline)
+                say_what_is_left(state, total, files)
             except (Exception, KeyboardInterrupt) as e:
-                raise stopped(e, state, files, total, growth) from e
+                raise stopped(e, state, journal) from e
             finally:
                 files.close()
             if record is not None:

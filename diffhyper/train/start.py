@@ -17,6 +17,7 @@ from ..codec.hyperprior import DiffusionHyperprior
 from ..config import require
 from ..data.crops import CropDataset
 from ..machine import pick_device
+from .adopt import adopt
 from .config import TrainConfig
 from .objective import Objective, draw_quality, objective_of
 from .state import TrainState
@@ -28,7 +29,7 @@ def hyper_latents(
     crops: Tensor,  # (n, 3, H, W) in [0, 1], sides multiples of the model's downsampling factor
 ) -> Tensor:  # (n, N, h, w)
     "z of crops, each at a random quality."
-    quality = draw_quality(model, len(crops))
+    quality = draw_quality(model.variable_rate, len(crops), crops.device)
     return torch.cat([model.analyse_batch(x, q)[1] for x, q in zip(crops.split(16), quality.split(16), strict=True)])
 
 # %% ../../nbs/train/start.ipynb #d81892b3
@@ -106,7 +107,7 @@ def start_model(
     config: TrainConfig,  # of the run
     crops: CropDataset,  # for training
 ) -> DiffusionHyperprior | Baseline:
-    "A model before its first step: a linear start, or given weights."
+    "A model before its first step: a linear start, adopted weights, or given ones."
     model, refit = new_model(config), True
     if config.init_weights:
         model, refit = given_weights(model, config)
@@ -114,7 +115,10 @@ def start_model(
         first = start_crops(crops).to(model.lambda_range.device)
         if not config.init_weights:
             model.fit_linear_start(first)
-        fit_entropy_bottleneck(model, first)
+        if config.adopt_weights:
+            adopt(model, load_codec(config.adopt_weights, config.device), first)
+        else:
+            fit_entropy_bottleneck(model, first)
     return model
 
 # %% ../../nbs/train/start.ipynb #prepare

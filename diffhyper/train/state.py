@@ -18,6 +18,7 @@ from ..config import require
 from ..model.config import ModelConfig
 from .config import TrainConfig
 from .objective import Objective
+from .optimisers import make_optimiser
 
 # %% ../../nbs/train/state.ipynb #fe00c97a
 def split_parameters(
@@ -89,8 +90,7 @@ def update_average(
     decay: float,  # 0: a copy
 ):
     "Exponential moving average of the parameters. Buffers are left alone: each model has tables of its own."
-    for a, p in zip(averaged.parameters(), model.parameters(), strict=True):
-        a.lerp_(p, 1 - decay)
+    torch._foreach_lerp_([*averaged.parameters()], [*model.parameters()], 1 - decay)
     if hasattr(model, "noise_scheduler") and averaged.noise_scheduler is not model.noise_scheduler:
         averaged.noise_scheduler = model.noise_scheduler  # may be set at any time
 
@@ -131,7 +131,7 @@ class TrainState:
         self.whole = True  # False in the middle of an update
         self.inputs: dict[str, str] = {}  # what the names in the configuration stand for
         groups, (_, aux) = parameter_groups(self.model, self.config.train_only), split_parameters(self.model)
-        self.optimiser = torch.optim.Adam(groups, self.config.lr)
+        self.optimiser = make_optimiser(self.config.optimiser, groups, self.config.lr)
         self.aux_optimiser = torch.optim.Adam(aux, self.config.aux_lr)
         self.averaged = copy.deepcopy(self.model).requires_grad_(False)
 
