@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['ANCHORS', 'SPEED_ANCHORS', 'SEVERAL', 'Anchors', 'Baselines', 'Qualities', 'SomeCodingSteps', 'PositiveInts',
            'Megapixels', 'check_megapixels', 'CodecConfig', 'LadderConfig', 'AnchorsConfig', 'TablesConfig',
-           'EvaluateConfig', 'SpeedConfig', 'AnatomyConfig']
+           'EvaluateConfig', 'SpeedConfig', 'AnatomyConfig', 'CeilingConfig', 'check_shares', 'ProbeConfig']
 
 # %% ../../nbs/measure/config.ipynb #f534a72c
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, NonNegativeInt, PositiveInt
+from pydantic import AfterValidator, BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from diffhyper.config import (
     BatchConfig,
@@ -97,6 +97,7 @@ class EvaluateConfig(LadderConfig, BatchConfig, AnchorsConfig):
     batch_size: PositiveInt = 1
     save_samples: bool = False  # write side-by-side pictures
     restore: bool = True  # denoise the quantised latent before synthesis
+    effort: NonNegativeInt = 0  # iterations of the search for a better latent of each picture; 0: none
 
 # %% ../../nbs/measure/config.ipynb #5beedc1f
 @settings
@@ -135,3 +136,50 @@ class AnatomyConfig(LadderConfig, SeedConfig):
     map_index: NonNegativeInt = 0  # which of the pictures, from 0, gets positions.csv, at the middle quality
     crop: NonNegativeInt = 0  # side of a centre crop in pixels; 0: whole pictures
     ssimulacra2: bool = False  # measure previews by SSIMULACRA 2 as well; needs the package ssimulacra2
+
+# %% ../../nbs/measure/config.ipynb #ceiling-config
+@settings
+class CeilingConfig(CodecConfig, SeedConfig):
+    "What keeps pictures from getting better: parts.csv, bases.csv, others.csv."
+
+    data_path: str = "drawn"
+    output_dir: str = "ceiling"
+    photographs: str = "samples"  # folder of photographs whose crops the bases are made from, with drawn pictures
+    crops: PositiveInt = 360  # how many of each
+    side: Annotated[int, Field(ge=16)] = 192  # pixels of the crops, and of the middle of each picture that is measured
+    best_quality: Quality = 1.0  # at which parts are left out
+    search_iterations: PositiveInt = 120  # steps of the search for the best latent
+    components: PositiveInts = (192, 320, 512, 640, 768)  # of a basis, at most 768
+    lambda_rates: Floats = (0.0, 0.00015, 0.00008, 0.00004, 0.00002)  # whose steps round the components; 0: none
+
+    def __post_init__(self):
+        require(max(self.components) <= 768, f"components is {self.components}; a basis of patches has 768")
+        require(min(self.lambda_rates) >= 0, f"lambda_rates is {self.lambda_rates}; give numbers from 0")
+
+# %% ../../nbs/measure/config.ipynb #probe-config
+def check_shares(
+    shares: tuple[float, ...],  # asked for
+) -> tuple[float, ...]:
+    "Return `shares` if a budget has such parts, else raise `DiffhyperError`."
+    require(shares and min(shares) > 0 and max(shares) <= 1, f"shares is {shares}; give parts of the budget, 0.25,1")
+    return shares
+
+
+@settings
+class ProbeConfig(CropsConfig, SeedConfig, RunConfig):
+    "How pairs of transforms are tried beside one entropy model: transforms.csv, validations.csv."
+
+    output_dir: str = "probes"
+    device: str = "cpu"
+    compared_path: str = "samples"  # folder or file of pictures on which probes are compared
+    compared_images: PositiveInt = 12  # so many of them, at most 12
+    model_path: str = "pretrained"  # "pretrained", a .safetensors file or a checkpoint (.pth)
+    probes: str = "probes.yaml"  # YAML file, for each probe its name, transform and options
+    only_probes: str = ""  # only probes whose name contains this
+    seconds: PositiveFloat = 150.0  # of the processor, for the training steps of each probe
+    lr: PositiveFloat = 6e-4  # peak learning rate
+    shares: Annotated[Floats, AfterValidator(check_shares)] = (0.25, 0.5, 1.0)  # of the budget, then a validation
+    equal_steps: PositiveInts = (50, 100)  # of training, then a validation; all are compared at the last one
+
+    def __post_init__(self):
+        require(self.device == "cpu", f"device is {self.device!r}; probes count processor time, choose 'cpu'")

@@ -158,14 +158,19 @@ def our_rows(
     folder: Path,  # output folder
 ) -> Iterator[Measured]:
     "The model at every quality of `estimates`."
-    facts = dict(image=name, codec=OURS, coding_steps=config.coding_steps, restore=config.restore)
+    settings = {n: getattr(config, n) for n in ("coding_steps", "restore", "effort")}
+    facts = dict(image=name, codec=OURS) | settings
     if isinstance(model, Baseline):
         facts = dict(image=name, codec=model.name)
     suffix = ".dhp" if facts["codec"] == OURS else ""
     device = str(next(model.parameters()).device)
     for quality, bpp_est in estimates.items():
-        coder = coder_of(model, quality, config.coding_steps, config.restore)
-        facts |= dict(quality=quality, bpp_est=bpp_est, file=f"files/{name}/{facts['codec']}_{quality:g}{suffix}")
+        coder = coder_of(model, quality, *settings.values())
+        facts |= dict(
+            quality=quality,
+            bpp_est=None if config.effort else bpp_est,
+            file=f"files/{name}/{facts['codec']}_{quality:g}{suffix}",
+        )
         yield measure(image, *coder, folder, device, **facts)
 
 # %% ../../nbs/measure/evaluate.ipynb #evaluate-picture-rows

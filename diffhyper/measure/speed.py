@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['SPEED_ROWS', 'on_cores', 'quiet', 'Coder', 'our_coders', 'random_model', 'baseline_coders', 'anchor_speed_coders',
-           'CodingRow', 'time_once', 'rounds_of', 'coding_times', 'median_times', 'Speed', 'read_speed', 'write_speed',
-           'measure_speed']
+           'CodingRow', 'time_once', 'rounds_of', 'coding_times', 'median_times', 'ComplexityRow', 'complexity_rows',
+           'Speed', 'read_speed', 'write_speed', 'measure_speed']
 
 # %% ../../nbs/measure/speed.ipynb #f020b167
 import json
@@ -35,6 +35,7 @@ from ..data.pictures import read_image, to_image, to_tensor
 from ..files import to_json, write_text
 from ..machine import machine_of, pick_device, versions_of
 from .anchors import ANCHOR_CODERS, matched_qualities
+from .complexity import coding_kmac, kmac_per_pixel
 from .config import SpeedConfig
 from .evaluate import picture_names, pictures_of, timed
 from .folder import new_file, results_folder
@@ -83,6 +84,8 @@ class Coder:
     size: Callable[[Any], int] = len  # what `encode` gives -> bytes
     trained: bool = True  # whether the decoded picture means anything
     slow: bool = False  # whether it is measured in fewer rounds
+    encode_kmac: float | None = None  # thousands of multiply-accumulate operations per pixel; None: no networks
+    decode_kmac: float | None = None  # likewise
 
 # %% ../../nbs/measure/speed.ipynb #speed-our-coders
 def our_coders(
@@ -91,8 +94,14 @@ def our_coders(
 ) -> list[Coder]:
     "Ours at every number of coding steps, the latent restored before synthesis."
     encode = partial(compress_image, model, quality=config.quality)
-    decode = partial(decompress_image, model, restore=True)
-    return [Coder(OURS, f"S={S}", partial(encode, coding_steps=S), decode) for S in config.timed_coding_steps]
+    decode, parts = partial(decompress_image, model, restore=True), kmac_per_pixel(model)
+
+    def coder(S):
+        encode_kmac, decode_kmac = coding_kmac(parts, S, restore=True)
+        code = partial(encode, coding_steps=S), decode
+        return Coder(OURS, f"S={S}", *code, encode_kmac=encode_kmac, decode_kmac=decode_kmac)
+
+    return [coder(S) for S in config.timed_coding_steps]
 
 # %% ../../nbs/measure/speed.ipynb #f020b167-5
 @torch.no_grad()
@@ -134,7 +143,8 @@ def baseline_coders(
         for N, M in dict.fromkeys([(config.N, config.M), (model.N, model.M)]):
             other = random_model(name, N, M, config)
             code = partial(_encode_compressai, other), partial(_decode_compressai, other), _size_compressai
-            yield Coder(name, f"N={N} M={M}", *code, trained=False, slow=name == "mbt2018")
+            kmac = coding_kmac(kmac_per_pixel(other))
+            yield Coder(name, f"N={N} M={M}", *code, False, name == "mbt2018", *kmac)
 
 # %% ../../nbs/measure/speed.ipynb #f020b167-6
 def anchor_speed_coders(
@@ -165,6 +175,8 @@ class CodingRow:
     decode_sec: float  # seconds from bytes to picture
     bytes: int  # of the file; of the strings alone for CompressAI's models
     psnr_db: float | None  # dB, RGB, 8 bits; empty for random weights
+    encode_kmac: float | None  # thousands of multiply-accumulate operations per pixel; empty for Pillow's coders
+    decode_kmac: float | None  # likewise
     threads: int  # cores that the process may use
     width: int  # pixels
     height: int  # pixels
@@ -174,7 +186,7 @@ class CodingRow:
 def time_once(
     coder: Coder,
     image: Image.Image,  # mode RGB
-) -> dict:  # codec, setting, encode_sec, decode_sec, bytes and psnr_db of a row
+) -> dict:  # of a row, what a coder and its turn decide
     "Code and decode once."
     data, encode_sec = timed(coder.encode, image)
     decoded, decode_sec = timed(coder.decode, data)
@@ -186,6 +198,8 @@ def time_once(
         decode_sec=decode_sec,
         bytes=coder.size(data),
         psnr_db=psnr_db(to_tensor(image), to_tensor(decoded)).item() if coder.trained else None,
+        encode_kmac=coder.encode_kmac,
+        decode_kmac=coder.decode_kmac,
     )
 
 # %% ../../nbs/measure/speed.ipynb #f020b167-8
@@ -226,7 +240,7 @@ def coding_times(
 # %% ../../nbs/measure/speed.ipynb #f020b167-10
 def median_times(
     coding: pd.DataFrame,  # of coding rows
-) -> pd.DataFrame:  # codec, setting -> encode_sec, decode_sec, quartiles *_low and *_high, bytes, psnr_db, rounds
+) -> pd.DataFrame:  # codec, setting -> encode_sec, decode_sec, quartiles *_low and *_high, bytes, psnr_db, kMAC, rounds
     "One line per codec and setting, in the order of measurement."
     groups = coding.groupby(["codec", "setting"], sort=False)
     quantiles = {"": 0.5, "_low": 0.25, "_high": 0.75}
@@ -235,11 +249,35 @@ def median_times(
         for name in ("encode_sec", "decode_sec")
         for end, q in quantiles.items()
     }
-    means = {name: groups[name].mean() for name in ("bytes", "psnr_db")}
+    means = {name: groups[name].mean() for name in ("bytes", "psnr_db", "encode_kmac", "decode_kmac")}
     return pd.DataFrame(times | means | dict(rounds=groups.size())).reset_index()
 
+# %% ../../nbs/measure/speed.ipynb #speed-complexity-row
+@dataclass(frozen=True)
+class ComplexityRow:
+    "What one part of a codec multiplies for every pixel."
+
+    codec: str  # diffhyper, or a model of CompressAI
+    setting: str  # N=... M=..., and the transform of ours
+    part: str  # a network; context and denoiser of ours restore, twin h_s, twin context and twin (one step) code
+    kmac: float  # thousands of multiply-accumulate operations per pixel, the part run once
+
+# %% ../../nbs/measure/speed.ipynb #speed-complexity
+def complexity_rows(
+    config: SpeedConfig,  # model_path, baselines, N, M
+    progress: bool = True,  # ignored: it takes seconds
+) -> list[ComplexityRow]:
+    "The parts of ours and of CompressAI's models at our N and M."
+    model = load_model(config.model_path, config.device)
+    size, transform = f"N={model.N} M={model.M}", model.settings["transform"]
+    networks = {(name, size): random_model(name, model.N, model.M, config) for name in config.baselines}
+    networks = {(OURS, f"{size} {transform}"): model} | networks
+    parts = ((*name, *part) for name, net in networks.items() for part in kmac_per_pixel(net).items())
+    return [ComplexityRow(*values) for values in parts]
+
 # %% ../../nbs/measure/speed.ipynb #f020b167-21
-SPEED_ROWS = dict(coding=CodingRow, growth=GrowthRow, training=TrainingRow)  # table -> its rows
+# table -> its rows
+SPEED_ROWS = dict(coding=CodingRow, complexity=ComplexityRow, growth=GrowthRow, training=TrainingRow)
 
 
 @dataclass
@@ -247,10 +285,11 @@ class Speed:
     "What `measure_speed` gives back."
 
     coding: pd.DataFrame  # coding rows
+    complexity: pd.DataFrame  # complexity rows
     growth: pd.DataFrame  # growth rows
     training: pd.DataFrame  # training rows
     machine: dict  # from `machine_of`
-    folder: Path  # holds coding.csv, growth.csv, training.csv, machine.json
+    folder: Path  # holds a CSV file for each of them, and machine.json
 
 # %% ../../nbs/measure/speed.ipynb #speed-read
 def read_speed(
@@ -278,7 +317,7 @@ def measure_speed(
     config: SpeedConfig,
     progress: bool = True,  # show bars
 ) -> Speed:
-    "Measure coding, growth and training, and write the rows."
+    "Measure coding, growth and training, count multiplications, and write the rows."
     machine = machine_of(config.device, config.threads)
     if not quiet(machine):
         busy = f"load {machine['load_1min']:.1f} on {machine['cores']} cores"
@@ -287,6 +326,7 @@ def measure_speed(
     paths = list_images(config.data_path)  # what can be wrong is, before anything of an earlier run is removed
     with results_folder(config.output_dir, sources=paths) as folder, on_cores(config.threads):
         write_text(new_file(folder, "machine.json"), to_json(machine | versions_of() | dict(config=asdict(config))))
-        for name, rows_of in (("coding", coding_times), ("growth", growth), ("training", training_throughput)):
+        makers = coding_times, complexity_rows, growth, training_throughput
+        for name, rows_of in zip(SPEED_ROWS, makers, strict=True):
             write_speed(rows_of(config, progress), folder, name)
     return read_speed(folder)

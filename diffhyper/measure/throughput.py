@@ -29,6 +29,7 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader, Subset
 from tqdm.auto import tqdm
 
+from ..codec import coding
 from ..codec.hyperprior import DiffusionHyperprior
 from ..data.crops import CropDataset
 from ..machine import machine_of, pick_device
@@ -122,6 +123,8 @@ def methods_of(loop: Loop) -> Iterator[tuple[Any, str, str]]:  # (object, name o
     yield nn.utils, "clip_grad_norm_", "optimiser"
     yield Tensor, "backward", "backward"
     yield train_objective, "gaussian_likelihood", "entropy terms"
+    yield coding, "gaussian_likelihood", "entropy terms"
+    yield coding, "noisy_likelihood", "entropy terms"
     yield train_loop, "update_average", "weight average"
 
 # %% ../../nbs/measure/throughput.ipynb #throughput-counted
