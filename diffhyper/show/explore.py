@@ -4,13 +4,13 @@
 
 # %% auto #0
 __all__ = ['PANELS', 'MAX_SAMPLING_STEPS', 'FRAME_STEPS', 'MAX_FRAMES', 'FRAME_SIDE', 'chunk_count', 'arrival', 'State',
-           'check_state', 'Compressed', 'compress_photo', 'Decoded', 'decode_photo', 'latents_from_noise',
-           'latent_pixels', 'sample_photo', 'frame_pane', 'time_label', 'process_frames']
+           'check_state', 'Compressed', 'compress_photo', 'search_photo', 'Decoded', 'decode_photo',
+           'latents_from_noise', 'latent_pixels', 'sample_photo', 'frame_pane', 'time_label', 'process_frames']
 
 # %% ../../nbs/show/explore.ipynb #f020b167-0
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,10 +19,11 @@ from PIL import Image
 
 from ..codec.container import Contents, unpack
 from ..codec.hyperprior import DiffusionHyperprior
-from ..codec.picture import compress_image, decode, model_strings
+from ..codec.effort import Effort
+from ..codec.picture import compress_image, decode, file_of, model_strings
 from ..config import require
-from ..data.pictures import to_image
-from ..model.config import check_coding_steps, check_quality
+from ..data.pictures import take_apart, to_bytes, to_image
+from ..model.config import check_coding_steps, check_quality, whole_number
 from ..model.diffusion import reverse_process
 from .photo import Pane, Photo, PictureFile
 
@@ -60,6 +61,7 @@ class State:
     seed: int = 0  # of the noise that a sample starts from
     panels: tuple[str, ...] = PANELS  # of `PANELS`, those that are wanted
     place: tuple[float, float] = (0.5, 0.5)  # of the crop of a large picture, across and down: 0 to 1
+    effort: int = 0  # iterations of the encoder's search
 
     def __post_init__(self):
         check_state(self)
@@ -91,6 +93,7 @@ def check_state(
         chunks is None or 1 <= chunks <= most,
         f"chunks is {chunks}; at {S} coding steps choose 1 to {most}, or None for all",
     )
+    whole_number(state.effort, "effort")
     require(0 <= steps <= MAX_SAMPLING_STEPS, f"sampling_steps is {steps}; choose 0 to {MAX_SAMPLING_STEPS}")
     require(all(0 <= p <= 1 for p in state.place), f"place is {state.place}; choose two shares, each from 0 to 1")
     require(set(state.panels) <= set(PANELS), f"panels are {state.panels}; choose from {', '.join(PANELS)}")
@@ -135,6 +138,22 @@ def compress_photo(
     data = compress_image(model, photo.image, quality, coding_steps)
     seconds = time.perf_counter() - start
     return Compressed(data, unpack(data), seconds)
+
+# %% ../../nbs/show/explore.ipynb #search-photo
+def search_photo(
+    model: DiffusionHyperprior,  # updated, in eval mode
+    photo: Photo,  # the picture
+    quality: float,  # 0 to 1
+    coding_steps: int,  # 0, 1, 2, 4 or 8
+    effort: int,  # iterations
+) -> Generator[None, None, Compressed]:  # None after every iteration; the value is the file
+    "The file of a picture, for which the encoder searches."
+    start, picture = time.perf_counter(), take_apart(photo.image)
+    x = to_bytes(picture.rgb).to(model.lambda_range.device)
+    latent = model.analyse(x, model.level_of(quality))
+    strings = yield from model.searching(x, latent, coding_steps, Effort.of(effort))
+    data = file_of(model, picture, strings)
+    return Compressed(data, unpack(data), time.perf_counter() - start)
 
 # %% ../../nbs/show/explore.ipynb #f020b167-13
 @dataclass(frozen=True, eq=False)

@@ -65,7 +65,7 @@ class Moving:
     def listen(self):
         "From now on."
         source, coding, decoding = self.source, self.coding, self.decoding
-        for widget in (coding.quality, coding.chunks, decoding.restore, decoding.sampling):
+        for widget in (coding.quality, coding.effort, coding.chunks, decoding.restore, decoding.sampling):
             widget.observe(self.moved, "value")
         self.display.tabs.observe(self.moved, "selected_index")
         source.locator.observe(self.moved, "place")
@@ -221,4 +221,5 @@ class Explorer(Showing, Moving, Opening, Choosing, Uploading, Failing, W.VBox):
             self.seed,
             self.display.tabs.wanted,
             tuple(self.source.locator.place),
+            coding.effort.value,
         )

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['bytes_of', 'Kept', 'Scene', 'Stage', 'saved_name', 'saved_dhp', 'saved_png', 'anchor_stage', 'walk_stages',
-           'sampling_stages', 'frame_stages', 'process_start', 'plan', 'bits_png', 'latent_png', 'Parts', 'PanelParts',
-           'Growing', 'Renderer']
+           'sampling_stages', 'search_stages', 'frame_stages', 'process_start', 'plan', 'bits_png', 'latent_png',
+           'Parts', 'PanelParts', 'Growing', 'Renderer']
 
 # %% ../../nbs/show/renderer.ipynb #imports
 import io
@@ -29,6 +29,7 @@ from diffhyper.show.explore import (
     State,
     chunk_count,
     compress_photo,
+    search_photo,
     decode_photo,
     process_frames,
     sample_photo,
@@ -180,6 +181,11 @@ def sampling_stages(state: State) -> list[str]:
     "The steps of the sample that is the decoded picture."
     return walk_stages("sampling", state.sampling_steps if state.sampled else 0)
 
+# %% ../../nbs/show/renderer.ipynb #search-stages
+def search_stages(effort: int) -> list[str]:
+    "The iterations of an encoder that searches."
+    return walk_stages("searching", effort)
+
 # %% ../../nbs/show/renderer.ipynb #frame-stages
 def frame_stages(steps: int) -> list[str]:
     "The frames of the reverse process."
@@ -200,7 +206,8 @@ def plan(
     panels = [_PANEL[p] for p in PANELS if p in _PANEL and p in state.panels]
     frames = frame_stages(state.sampling_steps or FRAME_STEPS) if "process" in state.panels else []
     anchors = [anchor_stage(name) for name in EXPLORED_ANCHORS]
-    return [_READ, _COMPRESS, _DECODE, *sampling_stages(state), *anchors, *panels, *frames, _READY]
+    searched = search_stages(state.effort)
+    return [_READ, _COMPRESS, *searched, _DECODE, *sampling_stages(state), *anchors, *panels, *frames, _READY]
 
 # %% ../../nbs/show/renderer.ipynb #panel-pngs
 def bits_png(
@@ -208,13 +215,11 @@ def bits_png(
     model: DiffusionHyperprior,  # updated, in eval mode
     photo: Photo,  # the picture
     file: Compressed,  # all of it
-    quality: float,  # 0 to 1
     arrived: int,  # chunks
 ) -> bytes:
     "`bits_figure` as PNG."
-    contents = file.contents
-    bits = kept(bit_map, model, photo, quality, contents.header.coding_steps)
-    return figure_png(bits_figure(photo, bits, contents, arrived, model.stride))
+    bits = kept(bit_map, model, file)
+    return figure_png(bits_figure(photo, bits, file.contents, arrived, model.stride))
 
 # %% ../../nbs/show/renderer.ipynb #latent-png
 def latent_png(
@@ -244,6 +249,16 @@ class Parts:
         times = file.encode_sec, decoded.decode_sec
         return self.kept(numbers_of, "diffhyper", photo.pane, decoded.pane, decoded.num_bytes, *times)
 
+    def search(self, photo: Photo, quality: float, coding_steps: int, effort: int) -> Generator:
+        "Stages of an encoder that searches; the value is the file."
+        waits, walk = iter(search_stages(effort)), search_photo(self.model, photo, quality, coding_steps, effort)
+        while True:
+            try:
+                next(walk)
+            except StopIteration as end:
+                return end.value
+            yield next(waits)
+
     def sample(self, file: Compressed, chunks: int, steps: int, seed: int) -> Generator:
         "Stages of a sample; the value is what was decoded."
         waits = iter(walk_stages("sampling", steps))
@@ -271,12 +286,11 @@ class PanelParts:
 
     def with_panel(self, scene: Scene, panel: str) -> Scene:
         "The bits or the latent."
-        state, photo = scene.state, scene.photo
-        settings = self.model, photo, state.quality, state.coding_steps
+        state, photo, file = scene.state, scene.photo, scene.file
         if panel == "bits":
-            png = self.kept(bits_png, self.kept, self.model, photo, scene.file, state.quality, state.arrived)
-            return replace(scene, bit_map=self.kept(bit_map, *settings), figures=scene.figures | dict(bits=png))
-        latent = self.kept(latent_of, *settings)
+            png = self.kept(bits_png, self.kept, self.model, photo, file, state.arrived)
+            return replace(scene, bit_map=self.kept(bit_map, self.model, file), figures=scene.figures | dict(bits=png))
+        latent = self.kept(latent_of, self.model, photo, state.quality, state.coding_steps)
         png = self.kept(latent_png, latent, state.coding_steps)
         return replace(scene, latent=latent, figures=scene.figures | dict(latent=png))
 
@@ -291,6 +305,13 @@ class PanelParts:
 class Growing:
     "The order of the work."
 
+    def compressed(self, state: State, photo: Photo) -> Generator:
+        "Stages of a search, if there is one; the value is the file."
+        settings = photo, state.quality, state.coding_steps
+        if state.effort:
+            return (yield from self.kept.walked(self.search, *settings, state.effort))
+        return self.kept(compress_photo, self.model, *settings)
+
     def decoded(self, state: State, file: Compressed) -> Generator:
         "Stages of decoding; the value is what was decoded."
         if state.sampled:
@@ -303,7 +324,7 @@ class Growing:
         whole = self.kept(read_whole, state.file)
         photo = self.kept(cut_photo, whole, state.place)
         yield _COMPRESS
-        file = self.kept(compress_photo, self.model, photo, state.quality, state.coding_steps)
+        file = yield from self.compressed(state, photo)
         yield _DECODE
         decoded = yield from self.decoded(state, file)
         changed = self.kept(difference, photo.pane, decoded.pane)
