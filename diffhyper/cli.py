@@ -267,6 +267,11 @@ def compress_parser() -> CommandParser:
     p.add_argument("--quality", type=float, default=0.5, help="0 (smallest file) to 1 (best picture) (default: 0.5)")
     steps = f"one of {CODING_STEPS}: more steps, fewer bytes, more time (default: 4)"
     p.add_argument("--coding_steps", type=int, default=4, help=steps)
+    text = "iterations of a search for a better file, which every decoder reads as fast as any; 0: none (default: 0)"
+    p.add_argument("--effort", type=int, default=0, help=text)
+    text = "seconds after which coding has to end, with --effort or alone; the file then depends on the machine's speed"
+    p.add_argument("--effort_sec", type=float, help=text)
+    p.add_argument("--seed", type=int, default=0, help="of the search (default: 0)")
     text = "leave out EXIF and XMP, which may say where, when and by whom a photograph was taken"
     p.add_argument("--no_metadata", action="store_true", help=text)
     picture_arguments(p)
@@ -285,6 +290,7 @@ def diffhyper_compress(
 
     model, limit = load_model(a.model_path or "pretrained", a.device), a.max_pixels or None
     flags = dict(progress=True, force=a.force, metadata=not a.no_metadata)
+    flags |= dict(effort=a.effort, effort_sec=a.effort_sec, seed=a.seed)
     n = compress_file(model, a.input, target, a.quality, a.coding_steps, limit, **flags)
     tell(target, f"{n} bytes")
 
