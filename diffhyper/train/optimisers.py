@@ -69,7 +69,7 @@ def soap(
     groups: list[dict],  # params, factor
     lr: float,  # of the networks
 ) -> Optimizer:
-    "SOAP for the matrices of the networks, Adam for the rest."
+    "SOAP (Vyas et al. 2024) for the matrices of the networks, Adam for the rest."
     matrices, rest = dict(max_precondition_dim=SOAP_LARGEST), dict(max_precondition_dim=0, betas=(0.9, 0.999))
     return optimiser_class("SOAP")(
         split_groups(groups, matrices, rest), lr=lr, weight_decay=0.0, precondition_frequency=SOAP_EVERY
@@ -80,7 +80,7 @@ def muon(
     groups: list[dict],  # params, factor
     lr: float,  # of the networks
 ) -> Optimizer:
-    "Muon for the matrices of the networks, Adam for the rest."
+    "Muon (Jordan et al. 2024) for the matrices of the networks, Adam for the rest."
     matrices = dict(use_muon=True, use_adjusted_lr=True)
     rest = dict(use_muon=False, betas=(0.9, 0.999))
     return optimiser_class("Muon")(split_groups(groups, matrices, rest), lr=lr, adamw_lr=lr, weight_decay=0.0)
