@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['WINDOW', 'HEAD_CHANNELS', 'PATCH_SCALE', 'MAX_COARSE_BLOCKS', 'GatedBlock', 'WindowAttention', 'CoarseNetwork',
-           'CoarseAnalysis', 'CoarseSynthesis', 'set_patches', 'CoarsePair', 'coarse_margin']
+           'CoarseSizes', 'CoarseAnalysis', 'CoarseSynthesis', 'set_patches', 'CoarsePair', 'coarse_margin']
 
 # %% ../../nbs/model/coarse.ipynb #coarse-imports
 import math
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -15,8 +16,7 @@ from torch import Tensor, nn
 
 from ..config import require
 from .config import whole_number
-from .filters import PATCH, PictureFilter, slow, zero_last
-from .linear import dct_basis, klt_basis, patches_of
+from .filters import PATCH, PatchPair, PictureFilter, slow, zero_last
 from .ops import full_precision
 
 # %% ../../nbs/model/coarse.ipynb #gated-block
@@ -94,6 +94,22 @@ class CoarseNetwork(nn.Module):
         condition = self.condition(torch.cat([q, 1 - 4 * (q - 0.5) ** 2], 1))
         return self.blocks(self.enter(v) + condition[..., None, None])
 
+# %% ../../nbs/model/coarse.ipynb #coarse-sizes
+class CoarseSizes(NamedTuple):
+    "Sizes of g_a or of g_s."
+
+    filter_width: int  # channels of the filter
+    filter_blocks: int  # its residual blocks
+    hidden: int  # channels within them; 0: `filter_width`
+    width: int  # channels of the coarse network
+    blocks: int  # its blocks; 0: there is no coarse network
+    attention: bool  # in the coarse network
+    leading: int  # channels of y, the first ones, that the networks see
+
+    def coarse(self, entering: int) -> CoarseNetwork:  # channels of what comes in
+        "The coarse network."
+        return CoarseNetwork(entering, self.width, self.blocks, self.attention)
+
 # %% ../../nbs/model/coarse.ipynb #coarse-analysis
 class CoarseAnalysis(nn.Module):
     "g_a: x ─ filter at 1/4 ─ L (16x16 patches) ─(+)─ y, with a coarse network beside L."
@@ -101,20 +117,15 @@ class CoarseAnalysis(nn.Module):
     def __init__(
         self,
         M: int,  # channels of y
-        filter_width: int,  # channels of the filter
-        filter_blocks: int,  # its residual blocks
-        width: int,  # channels of the coarse network
-        blocks: int,  # its blocks; 0: there is no coarse network
-        attention: bool,  # in the coarse network
-        leading: int,  # channels of y, the first ones, that it sees
+        sizes: CoarseSizes,  # of its parts
     ):
         super().__init__()
-        self.filter = PictureFilter(filter_width, filter_blocks)
+        self.filter = PictureFilter(sizes.filter_width, sizes.filter_blocks, hidden=sizes.hidden)
         self.shortcut = slow(nn.Conv2d(3, M, PATCH, PATCH, bias=False))
-        self.leading, self.coarse = min(leading, M), None
-        if blocks:
-            self.coarse = CoarseNetwork(16 * filter_width + self.leading, width, blocks, attention)
-            self.leave = nn.Conv2d(width, M, 1)
+        self.leading, self.coarse = min(sizes.leading, M), None
+        if sizes.blocks:
+            self.coarse = sizes.coarse(16 * sizes.filter_width + self.leading)
+            self.leave = nn.Conv2d(sizes.width, M, 1)
             zero_last(self.leave)
 
     def forward(self, x: Tensor, quality: Tensor) -> Tensor:  # (B, 3, H, W) in [0, 1], (B,) -> (B, M, H/16, W/16)
@@ -137,30 +148,22 @@ class CoarseSynthesis(nn.Module):
     def __init__(
         self,
         M: int,  # channels of y_hat
-        filter_width: int,  # channels of the filter
-        filter_blocks: int,  # its residual blocks
+        sizes: CoarseSizes,  # of its parts; all but L' sees only the leading channels
         features: int,  # channels that join the folded picture in the filter
-        width: int,  # channels of the coarse network
-        blocks: int,  # its blocks; 0: there is no coarse network
-        attention: bool,  # in the coarse network
-        leading: int,  # channels of y_hat, the first ones, that all but L' sees
     ):
         super().__init__()
-        self.leading = min(leading, M)
+        self.leading = min(sizes.leading, M)
         self.shortcut = slow(nn.Conv2d(M, 3 * PATCH**2, 1, bias=False))
         self.features = nn.Conv2d(self.leading, 16 * features, 1)
-        self.filter = PictureFilter(filter_width, filter_blocks, features)
+        self.filter = PictureFilter(sizes.filter_width, sizes.filter_blocks, features, sizes.hidden)
         self.coarse = None
-        if blocks:
-            self.coarse = CoarseNetwork(self.leading, width, blocks, attention)
-            self.leave = nn.Conv2d(width, 3 * PATCH**2 + 16 * features, 1)
+        if sizes.blocks:
+            self.coarse = sizes.coarse(self.leading)
+            self.leave = nn.Conv2d(sizes.width, 3 * PATCH**2 + 16 * features, 1)
             zero_last(self.leave)
 
-    def forward(
-        self,
-        y_hat: Tensor,  # (B, M, h, w)
-        quality: Tensor,  # (B,) in [0, 1]
-    ) -> Tensor:  # (B, 3, 16h, 16w), nominally in [0, 1]
+    def parts(self, y_hat: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:  # as forward -> x_hat about 0, features
+        "What goes into the filter."
         seen = torch.asinh(y_hat[:, : self.leading])
         with full_precision(y_hat):
             patches = self.shortcut(y_hat * PATCH_SCALE)
@@ -169,8 +172,15 @@ class CoarseSynthesis(nn.Module):
             more, told = self.leave(self.coarse(seen, quality)).split([patches.shape[1], features.shape[1]], 1)
             patches = patches + PATCH_SCALE * more.float()
             features = features + told
-        linear = F.pixel_shuffle(patches, PATCH)
-        return self.filter(linear, quality, F.pixel_shuffle(features, 4)) + 0.5
+        return F.pixel_shuffle(patches, PATCH), F.pixel_shuffle(features, 4)
+
+    def forward(
+        self,
+        y_hat: Tensor,  # (B, M, h, w)
+        quality: Tensor,  # (B,) in [0, 1]
+    ) -> Tensor:  # (B, 3, 16h, 16w), nominally in [0, 1]
+        linear, features = self.parts(y_hat, quality)
+        return self.filter(linear, quality, features) + 0.5
 
 # %% ../../nbs/model/coarse.ipynb #coarse-set
 @torch.no_grad()
@@ -188,10 +198,8 @@ def set_patches(
 MAX_COARSE_BLOCKS = 16  # more would look too far for tiles
 
 
-class CoarsePair:
+class CoarsePair(PatchPair):
     "A filter at a quarter of the resolution and a network at a sixteenth, around a linear transform of patches."
-
-    stride = PATCH
 
     def __init__(
         self,
@@ -200,6 +208,8 @@ class CoarsePair:
         filter_width: int = 64,  # channels of the filters at 1/4
         analysis_filter: int = 5,  # residual blocks of the filter in g_a, 1 to 7
         synthesis_filter: int = 1,  # residual blocks of the filter in g_s, 1 to 7
+        analysis_hidden: int = 0,  # channels within the residual blocks in g_a; 0: filter_width
+        synthesis_hidden: int = 0,  # channels within the residual blocks in g_s; 0: filter_width
         coarse_width: int = 128,  # channels of the networks at 1/16, a multiple of 32
         analysis_blocks: int = 2,  # blocks of the network at 1/16 in g_a, 0 to 16
         synthesis_blocks: int = 2,  # blocks of the network at 1/16 in g_s, 0 to 16
@@ -207,30 +217,22 @@ class CoarsePair:
         features: int = 0,  # channels that join the folded picture in the filter of g_s; 0: N / 4
         leading: int = 320,  # channels of y, the first ones, that the networks see; L' sees all
     ):
-        samples = 3 * PATCH**2
-        require(samples >= M, f"M is {M}; it must be at most {samples} (samples of a {PATCH}x{PATCH} patch)")
+        super().__init__(M)
         filters = [whole_number(n, "filter blocks", 1, 7) for n in (analysis_filter, synthesis_filter)]
+        hidden = [whole_number(n, "hidden channels", 0) for n in (analysis_hidden, synthesis_hidden)]
         blocks = [whole_number(n, "coarse blocks", 0, MAX_COARSE_BLOCKS) for n in (analysis_blocks, synthesis_blocks)]
         hint = f"it must be a multiple of {HEAD_CHANNELS}"
         require(coarse_width > 0 and coarse_width % HEAD_CHANNELS == 0, f"coarse_width is {coarse_width}; {hint}")
-        self.M, self.basis = M, dct_basis(M)
         self.margin = coarse_margin(max(filters), max(blocks), bool(attention))
         features = whole_number(features, "features", 0) or max(4, N // 4)
-        sizes = [(coarse_width, count, bool(attention), leading) for count in blocks]
-        self.g_a = CoarseAnalysis(M, filter_width, filters[0], *sizes[0])
-        self.g_s = CoarseSynthesis(M, filter_width, filters[1], features, *sizes[1])
+        parts = zip(filters, hidden, blocks, strict=True)
+        sizes = [CoarseSizes(filter_width, f, h, coarse_width, b, bool(attention), leading) for f, h, b in parts]
+        self.g_a = CoarseAnalysis(M, sizes[0])
+        self.g_s = CoarseSynthesis(M, sizes[1], features)
 
-    def start(self, crops: Tensor | None, step: float) -> Tensor:  # as in `Pair`
-        "The KLT of crops, or the DCT with the spectrum of a usual photograph."
-        std = 0.3 * torch.arange(1, self.M + 1, dtype=torch.float32) ** -0.6
-        if crops is not None:
-            self.basis, std = klt_basis(patches_of(crops - 0.5), self.M)
+    def set_basis(self, step: float):  # quantisation step in units of x
+        "Start as the transform coder of the basis."
         set_patches(self.g_a, self.g_s, self.basis, step)
-        return std / step
-
-    def linear(self, x: Tensor) -> Tensor:  # (B, 3, H, W) in [0, 1] -> (B, M, H/16, W/16) in units of x
-        "The latent of the linear start."
-        return F.conv2d(x - 0.5, self.basis, stride=PATCH)
 
 # %% ../../nbs/model/coarse.ipynb #coarse-margin
 def coarse_margin(
