@@ -67,9 +67,11 @@ class TrainConfig(ModelConfig, CropsConfig, SeedConfig, RunConfig):
     grad_clip: PositiveFloat = 2.0  # largest norm of the gradient
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999  # decay per step of the averaged weights; 0: none
     autocast: Literal["auto", "on", "off"] = "auto"  # bf16: "auto" (where the hardware has it), "on" or "off"
+    large_share: Share = 0.0  # last part of the run whose crops have twice the side and are a quarter as many, 0 to 1
     rounding_share: Share = 0.1  # last part of the run that sees the roundings of the integer twin, 0 to 1
     checkpoint_every: PositiveInt = 500  # steps between checkpoints (and validations)
     keep_checkpoints: PositiveInt = 2  # numbered checkpoints to keep
+    pieces: str = ""  # folder for the last checkpoint in files of at most 30 MB, to go on from elsewhere; "": none
     log_every: PositiveInt = 20  # steps between lines of training.log, curve.csv and TensorBoard points
     num_workers: NonNegativeInt = 0  # processes that load pictures
     cache_gb: NonNegativeFloat = 2.0  # decoded pictures kept in memory, GB per process
@@ -81,8 +83,7 @@ class TrainConfig(ModelConfig, CropsConfig, SeedConfig, RunConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        clash = self.resume not in ("", "auto") and self.init_weights
+        require(not (self.adopt_weights and self.init_weights), "init_weights and adopt_weights: give one of them")
         remedy = "give one of them (resume='auto' goes with both)"
-        twice = self.adopt_weights and self.init_weights
-        require(not twice, "init_weights are taken whole and adopt_weights in part: give one of them")
+        clash = self.resume not in ("", "auto") and self.init_weights
         require(not clash, f"resume names a checkpoint and init_weights weights to start from: {remedy}")

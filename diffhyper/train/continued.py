@@ -21,7 +21,15 @@ from .state import check_same_architecture, differences
 
 # %% ../../nbs/train/continued.ipynb #may-change
 WHERE = ("output_dir", "plugins", "device", "autocast", "num_workers", "cache_gb")  # and how it runs
-WHEN = ("epochs", "minutes", "checkpoint_every", "keep_checkpoints", "log_every", "resume")  # it ends and reports
+WHEN = (
+    "epochs",
+    "minutes",
+    "checkpoint_every",
+    "keep_checkpoints",
+    "pieces",
+    "log_every",
+    "resume",
+)  # it ends and reports
 MAY_CHANGE = frozenset(WHERE + WHEN)
 NAMES = ("data_path", "val_data_path", "init_weights")  # of what lies elsewhere
 

@@ -4,19 +4,19 @@
 
 # %% auto #0
 __all__ = ['OWN_TERMS', 'CALIBRATION_CROPS', 'NotFiniteError', 'check_finite', 'update', 'Losses', 'detached', 'training_step',
-           'StepRecord', 'record_of', 'Step', 'read_steps', 'batches', 'first_crops', 'calibrate', 'calibrate_if_late',
-           'take_steps', 'train']
+           'StepRecord', 'record_of', 'Step', 'read_steps', 'large_start', 'crops_of_step', 'Batches', 'batches',
+           'first_crops', 'calibrate', 'calibrate_if_late', 'take_steps', 'train']
 
 # %% ../../nbs/train/loop.ipynb #37effa9c
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import DataLoader, Dataset
 
 from ..config import require
 from ..data.crops import CropDataset
@@ -170,19 +170,63 @@ def read_steps(
     return records
 
 # %% ../../nbs/train/loop.ipynb #batches
+def large_start(
+    total_steps: int,  # of the whole run
+    config: TrainConfig,  # of the run
+) -> int:  # total_steps if there is no such part
+    "First step with crops of twice the side."
+    return round(total_steps * (1 - config.large_share))
+
+
+def crops_of_step(
+    step: int,  # from 0
+    total_steps: int,  # of the whole run
+    config: TrainConfig,  # of the run
+) -> tuple[range, bool]:  # positions in the run; whether crops have twice the side
+    "The crops of a step."
+    small, many, few = large_start(total_steps, config), config.batch_size, max(1, config.batch_size // 4)
+    if step < small:
+        return range(step * many, (step + 1) * many), False
+    first = small * many + (step - small) * few
+    return range(first, first + few), True
+
+# %% ../../nbs/train/loop.ipynb #batches-2
+class Batches(Dataset):
+    "The batches of the steps that are left; raises `DiffhyperError` if no picture has room for the large crops."
+
+    def __init__(
+        self,
+        crops: CropDataset,  # of the run
+        config: TrainConfig,  # of the run
+        first_step: int,  # from 0
+        total_steps: int,  # of the whole run
+    ):
+        self.crops, self.config = crops, config
+        self.first_step, self.total_steps = first_step, total_steps
+        needed = f"pictures of at least {2 * config.image_size} pixels a side: add some, or set it to 0"
+        require(not config.large_share or crops.pictures.large, f"large_share={config.large_share:g} needs {needed}")
+
+    def __len__(self):
+        return self.total_steps - self.first_step
+
+    def __getitem__(self, n: int) -> Tensor:  # (b, 3, side, side) uint8
+        if n >= len(self):
+            raise IndexError(n)
+        return self.crops.batch(*crops_of_step(self.first_step + n, self.total_steps, self.config))
+
+# %% ../../nbs/train/loop.ipynb #batches-of-run
 def batches(
     crops: CropDataset,  # of the run
     config: TrainConfig,  # of the run
     first_step: int,  # from 0
     total_steps: int,  # of the whole run
     pin_memory: bool = False,  # for the way to a GPU
-) -> DataLoader:  # of (batch_size, 3, size, size)
-    "The batches of the steps that are left."
-    ahead = Subset(crops, range(first_step * config.batch_size, total_steps * config.batch_size))
-    workers = config.num_workers
-    return DataLoader(
-        ahead, config.batch_size, num_workers=workers, pin_memory=pin_memory, persistent_workers=workers > 0
-    )
+) -> Iterable[Tensor]:  # (b, 3, side, side) uint8 each
+    "The batches of the steps that are left, cut where the pictures are or by other processes."
+    left, workers = Batches(crops, config, first_step, total_steps), config.num_workers
+    if crops.pictures.device.type != "cpu" or not (workers or pin_memory):
+        return left
+    return DataLoader(left, None, num_workers=workers, pin_memory=pin_memory, persistent_workers=workers > 0)
 
 # %% ../../nbs/train/loop.ipynb #43ac0fe8
 CALIBRATION_CROPS = 8
@@ -228,7 +272,7 @@ def take_steps(
             calibrate(state, crops)
         state.objective.begin(state.step, total_steps)
         lr = learning_rate(state.step, total_steps, config)
-        x = x.to(device, memory_format=torch.channels_last, non_blocking=True)
+        x = x.to(device, non_blocking=True).to(torch.float32, memory_format=torch.channels_last) / 255
         numbers = training_step(state, x, lr).numbers()
         values, seconds = torch.stack([*numbers.values()]), time.perf_counter() - began
         yield Step(state.step, tuple(numbers), values, lr, len(x), seconds)

@@ -128,11 +128,12 @@ class Objective(nn.Module):
 
 # %% ../../nbs/train/objective.ipynb #distortion
 def mse_of(
-    x_hat: Tensor,  # (B, 3, H, W)
-    x: Tensor,  # same shape
+    x_hat: Tensor,  # (B, 3, H, W), not clamped
+    x: Tensor,  # same shape, in [0, 1]
 ) -> Tensor:  # (B,)
-    "Mean square error of each picture."
-    return (x_hat - x).square().flatten(1).mean(1)
+    "Mean square error of each picture, without what is beyond black where the picture is black, or beyond white."
+    clipped = ((x <= 0) & (x_hat < 0)) | ((x >= 1) & (x_hat > 1))
+    return (x_hat - x).square().masked_fill(clipped, 0).flatten(1).mean(1)
 
 # %% ../../nbs/train/objective.ipynb #baseline-objective
 class BaselineObjective(Objective):

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['Watch', 'keep', 'judge', 'validate_start', 'checkpoint', 'deferred_signals', 'save_last_step', 'where_to_continue',
-           'Journal', 'how_to_mend', 'reason', 'stopped', 'open_run', 'describe', 'run_steps', 'say_what_is_left',
-           'results_of', 'fit']
+           'Journal', 'how_to_mend', 'reason', 'stopped', 'open_run', 'describe', 'take_pieces', 'leave_pieces',
+           'run_steps', 'say_what_is_left', 'results_of', 'fit']
 
 # %% ../../nbs/train/run.ipynb #37effa9c
 import copy
@@ -25,9 +25,16 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from ..config import DiffhyperError, existing_path
-from ..data.crops import CropDataset
+from ..data.crops import CropDataset, keep_on
 from ..files import alone_in, output_folder
-from .checkpoint import newest_checkpoint, prune_checkpoints, save_checkpoint
+from diffhyper.train.checkpoint import (
+    has_pieces,
+    join_checkpoint,
+    newest_checkpoint,
+    prune_checkpoints,
+    save_checkpoint,
+    split_checkpoint,
+)
 from .config import TrainConfig
 from .continued import check_apart, check_finished, checkpoint_of, inputs_of
 from .divergence import DivergedError, Growth, HOPELESS, NOTICED, check_validation
@@ -257,6 +264,22 @@ def describe(
     "Loss, rate and PSNR of a step."
     return f"loss={r.loss:.3f}, bpp={r.bpp:.3f}, psnr={-10 * math.log10(r.mse):.2f}"
 
+# %% ../../nbs/train/run.ipynb #take-pieces
+def take_pieces(
+    config: TrainConfig,  # of the run
+):
+    "Take the checkpoint that was brought in pieces into the folder of the run; there the newest one counts."
+    if config.pieces and has_pieces(config.pieces):
+        join_checkpoint(config.pieces, config.output_dir)
+
+
+def leave_pieces(
+    config: TrainConfig,  # of the run, whose last step is saved
+):
+    "Leave the last checkpoint in pieces, if a folder is named for them."
+    if config.pieces:
+        split_checkpoint(newest_checkpoint(config.output_dir), config.pieces)
+
 # %% ../../nbs/train/run.ipynb #f020b167-2
 def run_steps(
     state: TrainState,  # updated in place
@@ -268,6 +291,7 @@ def run_steps(
 ) -> dict[str, float]:  # the last validation
     "Train to the end or to the deadline, and write files on the way."
     config, total, files = state.config, journal.total, journal.files
+    keep_on(crops, state.model.lambda_range.device, progress)
     steps = take_steps(state, crops, total)
     bar = tqdm(steps, total=total, initial=state.step, desc="training", unit="step", disable=not progress)
     with deferred_signals() as signals:
@@ -287,6 +311,7 @@ def run_steps(
             if signals and not ended:
                 raise KeyboardInterrupt(signals[0])
             if ended:
+                leave_pieces(config)
                 return last
 
 # %% ../../nbs/train/run.ipynb #to-be-continued
@@ -335,6 +360,7 @@ def fit(
     deadline = time.monotonic() + 60 * config.minutes if config.minutes else math.inf
     inputs, best = inputs_of(config, objective), Path(config.output_dir, "best_checkpoint.pth")
     with alone_in(output_folder(config.output_dir)):
+        take_pieces(config)
         found, others = checkpoint_of(config, inputs)
         crops = CropDataset(config.data_path, config.image_size, config.seed, config.cache_gb, config.drawn_share)
         pictures = validation_crops(config.val_data_path)
