@@ -10,7 +10,7 @@ __all__ = ['LEADING', 'DRAWN_SHARE', 'OTHERS', 'CEILING_ROWS', 'drawn_from', 'se
 # %% ../../nbs/measure/ceiling.ipynb #imports
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +52,7 @@ def search_latent(
     quality: Tensor,  # (1,) in [0, 1]
     iterations: int = 120,  # steps of Adam, which become smaller
 ) -> Tensor:  # like y
-    "The latent, not rounded, from which `g_s` draws the picture with the least squared error."
+    "The latent, not rounded, from which `g_s` draws the picture with the least squared error once it is cut to [0, 1]."
     y = y.detach().clone().requires_grad_()
     optimiser = torch.optim.Adam([y], lr=0.5)
     schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 1 / iterations, iterations)
@@ -71,8 +71,11 @@ class CeilingRow:
 
     image: str  # name of the picture
     quality: float  # 0 to 1
-    variant: str  # file: all of the codec; restore off; not rounded: g_s(g_a(x)); searched: the best latent for g_s
+    # file: all of the codec; restore off; not rounded: g_s(g_a(x)); searched: the best latent for g_s, not rounded;
+    # searched file: all of the codec from that latent on
+    variant: str
     psnr_db: float  # dB, RGB, 8 bits
+    bytes: int | None = None  # of the strings of a file; empty where nothing is coded
 
 # %% ../../nbs/measure/ceiling.ipynb #rows
 @torch.no_grad()
@@ -87,16 +90,23 @@ def ceiling_rows(
     x, size = to_tensor(image).to(model.lambda_range.device), (image.height, image.width)
     latent = latent_of(model, image, quality)
     q = model.quality_of(latent.level)
-    decoded = model.decode(model.code(latent), size)
-    yield _row(name, quality, "file", x, model.finish(decoded, size))
+    decoded, num_bytes = _coded(model, latent, size)
+    yield _row(name, quality, "file", x, model.finish(decoded, size), num_bytes)
     yield _row(name, quality, "restore off", x, model.finish(decoded, size, restore=False))
     yield _row(name, quality, "not rounded", x, drawn_from(model, latent.y, q, x))
     searched = search_latent(model, x, latent.y, q, iterations)
     yield _row(name, quality, "searched", x, drawn_from(model, searched, q, x))
+    decoded, num_bytes = _coded(model, replace(latent, y=searched), size)
+    yield _row(name, quality, "searched file", x, model.finish(decoded, size), num_bytes)
 
 
-def _row(name, quality, variant, x, x_hat):
-    return CeilingRow(name, quality, variant, psnr_db(x, x_hat).item())
+def _coded(model, latent, size):
+    strings = model.code(latent)
+    return model.decode(strings, size), sum(map(len, strings.chunks()))
+
+
+def _row(name, quality, variant, x, x_hat, num_bytes=None):
+    return CeilingRow(name, quality, variant, psnr_db(x, x_hat).item(), num_bytes)
 
 # %% ../../nbs/measure/ceiling.ipynb #patches
 def photo_patches(

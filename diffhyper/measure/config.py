@@ -86,7 +86,7 @@ class AnchorsConfig:
 class TablesConfig:
     "Where the tables of this repository are."
 
-    data_dir: str = "data"  # folder with kodak/*.csv, gb82/*.csv, study/, anatomy/, speed/ and training/*.csv
+    data_dir: str = "data"  # folder with kodak/, gb82/, drawn/, ceiling/, study/, anatomy/, speed/ and training/
 
 # %% ../../nbs/measure/config.ipynb #6b38c9a9-1
 @settings

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['SHARED', 'TIMED_SIZE', 'TIMED_ROUNDS', 'PROBE_DECAY', 'PARTS', 'WARM_UP', 'TABLES', 'Probe', 'probes_of',
            'probe_model', 'share_linear', 'start_probe', 'processor_ms', 'pair_costs', 'KeptCrops', 'training_of',
-           'Due', 'train_probe', 'ProbeRow', 'ProbePoint', 'points_of', 'row_of', 'measure_probe', 'kept_rows',
-           'check_kept', 'one_thread', 'run_probes']
+           'Due', 'train_probe', 'ProbeRow', 'ProbePoint', 'points_of', 'shared_settings', 'row_of', 'measure_probe',
+           'kept_rows', 'check_kept', 'one_thread', 'run_probes']
 
 # %% ../../nbs/measure/probe.ipynb #probe-imports
 import statistics
@@ -31,6 +31,7 @@ from .complexity import count_macs
 from .config import ProbeConfig
 from .rows import read_rows, write_rows
 from ..model.linear import quantisation_step
+from ..train.adopt import adopt_pair
 from ..train.config import TrainConfig
 from ..train.loop import check_finite, training_step
 from ..train.objective import MeanScaleObjective
@@ -46,15 +47,17 @@ class Probe:
     name: str  # of the probe
     transform: str  # in `diffhyper.model.transforms.TRANSFORMS`
     options: dict[str, Any]  # of the transform; those that are left out have their defaults
+    adopted: bool = False  # whether its filters are fitted to those of the given weights before they are trained
 
     @property
     def text(self) -> str:
         "The options as a table has them."
-        return " ".join(f"{name}={value}" for name, value in self.options.items())
+        said = [f"{name}={value}" for name, value in self.options.items()]
+        return " ".join(["adopted"] * self.adopted + said)
 
 # %% ../../nbs/measure/probe.ipynb #probe-read
 def probes_of(
-    content: Any,  # of a YAML file: name -> transform and its options
+    content: Any,  # of a YAML file: name -> transform, its options, and whether it is adopted
     only: str = "",  # part of the names that are wanted
 ) -> list[Probe]:
     "The probes that are declared; raises `DiffhyperError` for what is no such declaration, and if none is wanted."
@@ -64,7 +67,7 @@ def probes_of(
         require(isinstance(said, dict) and "transform" in said, f"probe {name!r} names no transform; {hint}")
     found = [(str(name), dict(said)) for name, said in content.items() if only in str(name)]
     require(found, f"no probe has {only!r} in its name; choose from {', '.join(map(str, content))}")
-    return [Probe(name, said.pop("transform"), said) for name, said in found]
+    return [Probe(name, said.pop("transform"), said, said.pop("adopted", False)) for name, said in found]
 
 # %% ../../nbs/measure/probe.ipynb #probe-shared
 SHARED = ("h_a", "h_s", "gain", "hyper_gain", "entropy_bottleneck", "denoiser")  # parts of a model
@@ -106,10 +109,12 @@ def start_probe(
     source: DiffusionHyperprior,  # given weights
     crops: Tensor,  # (n, 3, H, W) in [0, 1]
 ) -> ShortcutMeanScale:  # ready to train
-    "A probe before its first step: its networks add nothing to a linear transform yet."
+    "A probe before its first step: a linear transform to which its networks add nothing yet, or what was adopted."
     model = probe_model(probe, source)
     model.pair.start(crops, quantisation_step(source.lambda_range.prod().sqrt().item()))
     share_linear(model, source)
+    if probe.adopted:
+        adopt_pair(model, source, crops)
     return model.to(memory_format=torch.channels_last)
 
 # %% ../../nbs/measure/probe.ipynb #probe-time
@@ -231,6 +236,7 @@ class ProbeRow:
     batch_size: int  # crops per step
     image_size: int  # side of a crop in pixels
     lr: float  # peak learning rate
+    budget: float  # seconds of the processor that were given for training steps
     machine: str  # processor
 
 # %% ../../nbs/measure/probe.ipynb #probe-points
@@ -263,6 +269,14 @@ def points_of(
     ]
 
 # %% ../../nbs/measure/probe.ipynb #probe-row-of
+def shared_settings(
+    config: ProbeConfig,  # of all probes
+) -> dict[str, float]:  # column of `ProbeRow` -> value
+    "What rows must have in common to be compared."
+    same = {name: getattr(config, name) for name in ("seed", "batch_size", "image_size", "lr")}
+    return same | dict(budget=config.seconds, equal_steps=max(config.equal_steps))
+
+
 def row_of(
     probe: Probe,
     costs: dict[str, float],  # from `pair_costs`
@@ -270,12 +284,11 @@ def row_of(
     config: ProbeConfig,  # of all probes
 ) -> ProbeRow:
     "What a probe has to say."
-    last, equal = points[-1], max(config.equal_steps)
-    reached = [p.loss for p in points if p.steps == equal]
-    same = {name: getattr(config, name) for name in ("seed", "batch_size", "image_size", "lr")}
+    last, same = points[-1], shared_settings(config)
+    reached = [p.loss for p in points if p.steps == same["equal_steps"]]
     end = dict(seconds=last.seconds, steps=last.steps, loss=last.loss, machine=processor_name())
-    at_steps = dict(equal_steps=equal, loss_equal_steps=reached[0] if reached else float("nan"))
-    return ProbeRow(probe.name, probe.transform, probe.text, **costs, **end, **at_steps, **same)
+    loss_equal_steps = reached[0] if reached else float("nan")
+    return ProbeRow(probe.name, probe.transform, probe.text, **costs, **end, **same, loss_equal_steps=loss_equal_steps)
 
 # %% ../../nbs/measure/probe.ipynb #probe-measure
 def measure_probe(
@@ -314,12 +327,13 @@ def check_kept(
     config: ProbeConfig,  # of this run
 ):
     "Raise `DiffhyperError` if a row was measured under the same name with something else."
-    named, same = {row.name: row for row in rows}, ("seed", "batch_size", "image_size", "lr")
+    named, same = {row.name: row for row in rows}, shared_settings(config)
     for probe in probes:
-        row = named.get(probe.name)
-        other = row and (row.transform, row.options) != (probe.transform, probe.text)
-        other = other or (row and any(getattr(row, n) != getattr(config, n) for n in same))
-        require(not other, f"the row of probe {probe.name!r} was measured with other settings; remove it or rename")
+        if row := named.get(probe.name):
+            wanted = dict(transform=probe.transform, options=probe.text) | same
+            other = [f"{n} {getattr(row, n)!r}, not {v!r}" for n, v in wanted.items() if getattr(row, n) != v]
+            hint = "remove it or rename the probe"
+            require(not other, f"the row of probe {probe.name!r} was measured with {'; '.join(other)}; {hint}")
 
 # %% ../../nbs/measure/probe.ipynb #probe-thread
 @contextmanager
