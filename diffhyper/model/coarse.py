@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..config import require
 from .config import whole_number
-from .filters import PATCH, PatchPair, PictureFilter, slow, zero_last
+from .filters import PATCH, FilteredSynthesis, PatchPair, PictureFilter, slow, zero_last
 from .ops import full_precision
 
 # %% ../../nbs/model/coarse.ipynb #gated-block
@@ -142,7 +142,7 @@ class CoarseAnalysis(nn.Module):
 PATCH_SCALE = 1 / 16  # of all that is added to a patch, for small steps of the optimiser
 
 
-class CoarseSynthesis(nn.Module):
+class CoarseSynthesis(FilteredSynthesis):
     "g_s: y_hat ─ L' (16x16 patches) ─(+)─ filter at 1/4 ─ x_hat, with a coarse network that tells both what to do."
 
     def __init__(
@@ -173,14 +173,6 @@ class CoarseSynthesis(nn.Module):
             patches = patches + PATCH_SCALE * more.float()
             features = features + told
         return F.pixel_shuffle(patches, PATCH), F.pixel_shuffle(features, 4)
-
-    def forward(
-        self,
-        y_hat: Tensor,  # (B, M, h, w)
-        quality: Tensor,  # (B,) in [0, 1]
-    ) -> Tensor:  # (B, 3, 16h, 16w), nominally in [0, 1]
-        linear, features = self.parts(y_hat, quality)
-        return self.filter(linear, quality, features) + 0.5
 
 # %% ../../nbs/model/coarse.ipynb #coarse-set
 @torch.no_grad()

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SCALE_MIN', 'SCALE_MAX', 'SCALE_LEVELS', 'LIKELIHOOD_MIN', 'Tables', 'SYMBOL_MAX', 'SYMBOL_BYTES', 'DAMAGED',
            'gaussian_likelihood', 'bits', 'noisy_likelihood', 'scale_table', 'scale_index', 'intervals', 'short_string',
-           'UndecodableError', 'read_string', 'check_symbols', 'SymbolCoder']
+           'UndecodableError', 'read_string', 'check_symbols', 'tables_of', 'SymbolCoder']
 
 # %% ../../nbs/model/entropy.ipynb #3f745316
 import math
@@ -27,11 +27,12 @@ LIKELIHOOD_MIN = 1e-9  # of a probability, so that its logarithm is finite
 def gaussian_likelihood(
     residual: Tensor,  # y_hat - mean, or y + noise - mean; any shape
     scale: Tensor,  # standard deviation, same shape; raised to SCALE_MIN with a gradient that can lift it
-) -> Tensor:  # probability of the unit bin around residual, at least LIKELIHOOD_MIN
-    "Probability mass of a unit bin under a zero-mean Gaussian."
+    width: float | Tensor = 1.0,  # of the bin in quantisation steps
+) -> Tensor:  # probability of the bin around residual, at least LIKELIHOOD_MIN
+    "Probability mass of a bin under a zero-mean Gaussian."
     scale, distance = lower_bound(scale, SCALE_MIN), residual.abs()
     # twice the upper tails, accurate far out
-    near, far = (torch.special.erfc((distance + edge) / (scale * math.sqrt(2))) for edge in (-0.5, 0.5))
+    near, far = (torch.special.erfc((distance + edge) / (scale * math.sqrt(2))) for edge in (-0.5 * width, 0.5 * width))
     return lower_bound(0.5 * (near - far), LIKELIHOOD_MIN)
 
 # %% ../../nbs/model/entropy.ipynb #2b2968b0
@@ -118,6 +119,7 @@ def read_string(
     data: bytes,  # from an encoder, or from a stranger
     index: list[int],  # which table, one per symbol
     tables: Tables,
+    most: int = SYMBOL_MAX,  # largest magnitude of a symbol
 ) -> Tensor:  # (n,) int32
     "The symbols of a string; raises `DiffhyperError` for one that no encoder made for this index."
     n = len(index)
@@ -128,8 +130,8 @@ def read_string(
         return torch.zeros(0, dtype=torch.int32)
     padded = data + bytes(15 * len(data) + SYMBOL_BYTES * n + 64)
     values = torch.from_numpy(np.array(ans.RansDecoder().decode_with_indexes(padded, index, *tables), dtype=np.int32))
-    if values.abs().max() > SYMBOL_MAX:
-        raise UndecodableError(f"a string decodes to symbols beyond {SYMBOL_MAX}; {DAMAGED}")
+    if values.abs().max() > most:
+        raise UndecodableError(f"a string decodes to symbols beyond {most}; {DAMAGED}")
     return values
 
 # %% ../../nbs/model/entropy.ipynb #1d000401
@@ -146,17 +148,25 @@ def check_symbols(
     )
 
 # %% ../../nbs/model/entropy.ipynb #f19d982e
+def tables_of(
+    model: EntropyModel,  # a `GaussianConditional` updated with `scale_table()`, or an updated `EntropyBottleneck`
+) -> Tables:
+    "The CDF tables of one of CompressAI's entropy models."
+    require(model._quantized_cdf.numel() > 0, "the entropy coder's tables are not built; call model.update() first")
+    return tuple(v.tolist() for v in (model._quantized_cdf, model._cdf_length.int(), model._offset.int()))
+
+
 class SymbolCoder:
-    "rANS coding of integers under the CDF tables of one of CompressAI's entropy models."
+    "rANS coding of integers under CDF tables."
 
     def __init__(
         self,
-        model: EntropyModel,  # a `GaussianConditional` updated with `scale_table()`, or an updated `EntropyBottleneck`
-        skipped: int = -1,  # index whose symbols are zero and not coded; -1: none
+        tables: EntropyModel | Tables,  # or one of CompressAI's entropy models that has some
+        skipped: int = -1,  # index whose symbols are zero and not coded; -1 is no table
+        most: int = SYMBOL_MAX,  # largest magnitude of a symbol that a decoder believes
     ):
-        require(model._quantized_cdf.numel() > 0, "the entropy coder's tables are not built; call model.update() first")
-        arrays = model._quantized_cdf, model._cdf_length.int(), model._offset.int()
-        self.tables, self.skipped = tuple(v.tolist() for v in arrays), skipped
+        self.tables = tables_of(tables) if isinstance(tables, EntropyModel) else tables
+        self.skipped, self.most = skipped, most
 
     def encode(
         self,
@@ -178,7 +188,7 @@ class SymbolCoder:
     ) -> Tensor:  # int32, shape of index
         "Symbols, 0 where index is `skipped`; raises `DiffhyperError` as `read_string`."
         coded = index != self.skipped
-        values = read_string(data, index[coded].tolist(), self.tables)
+        values = read_string(data, index[coded].tolist(), self.tables, self.most)
         symbols = torch.zeros(index.shape, dtype=torch.int32, device=index.device)
         symbols[coded] = values.to(index.device)
         return symbols

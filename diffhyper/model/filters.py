@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['FILTER_GAIN', 'FILTER_SCALE', 'PATCH', 'SHORTCUT_LR', 'SYNTHESIS_SCALE', 'zero_last', 'NarrowBlock', 'residual_block',
-           'folded', 'PictureFilter', 'deepen_filter', 'slow', 'AnalysisTransform', 'SynthesisTransform',
-           'set_shortcut', 'PatchPair', 'FilterPair']
+           'folded', 'PictureFilter', 'deepen_filter', 'slow', 'AnalysisTransform', 'FilteredSynthesis',
+           'SynthesisTransform', 'set_shortcut', 'PatchPair', 'FilterPair']
 
 # %% ../../nbs/model/filters.ipynb #filters-imports
 import torch
@@ -151,8 +151,20 @@ class AnalysisTransform(nn.Module):
 # %% ../../nbs/model/filters.ipynb #4748ab1f
 SYNTHESIS_SCALE = 1 / 16  # of the input of L', whose weights are larger by the inverse
 
+# %% ../../nbs/model/filters.ipynb #filtered-synthesis
+class FilteredSynthesis(nn.Module):
+    "What a synthesis with a filter at its end does. Expects `parts(y_hat, quality)` and `filter`."
+
+    def forward(
+        self,
+        y_hat: Tensor,  # (B, M, h, w)
+        quality: Tensor,  # (B,) in [0, 1]
+    ) -> Tensor:  # (B, 3, 16h, 16w), nominally in [0, 1]
+        linear, features = self.parts(y_hat, quality)
+        return self.filter(linear, quality, features) + 0.5
+
 # %% ../../nbs/model/filters.ipynb #eec96875
-class SynthesisTransform(nn.Module):
+class SynthesisTransform(FilteredSynthesis):
     "g_s: latent to picture: y_hat ─ L' (16x16 patches) ─ filter, which also sees features of y_hat ─ x_hat."
 
     def __init__(
@@ -172,14 +184,6 @@ class SynthesisTransform(nn.Module):
         with full_precision(y_hat):
             linear = self.shortcut(y_hat * SYNTHESIS_SCALE)
         return linear, F.pixel_shuffle(self.features(torch.asinh(y_hat)), 4)
-
-    def forward(
-        self,
-        y_hat: Tensor,  # (B, M, h, w)
-        quality: Tensor,  # (B,) in [0, 1]
-    ) -> Tensor:  # (B, 3, 16h, 16w), nominally in [0, 1]
-        linear, features = self.parts(y_hat, quality)
-        return self.filter(linear, quality, features) + 0.5
 
 # %% ../../nbs/model/filters.ipynb #63f60f75
 @torch.no_grad()

@@ -30,10 +30,10 @@ def soft_bound(
 # %% ../../nbs/model/ops.ipynb #a5b8da4e
 def lower_bound(
     v: Tensor,  # any shape
-    bound: float,  # smallest value
+    bound: float | Tensor,  # smallest value, or that of every element
 ) -> Tensor:  # at least bound
     "max(v, bound), with a gradient below the bound only if it raises v."
-    return LowerBoundFunction.apply(v, v.new_full((), bound))
+    return LowerBoundFunction.apply(v, bound if isinstance(bound, Tensor) else v.new_full((), bound))
 
 # %% ../../nbs/model/ops.ipynb #2a685ba4
 def padded_size(

@@ -8,7 +8,7 @@ __all__ = ['FRACTION_BITS', 'MEAN_BITS', 'Z_BITS', 'HYPER_BITS', 'WHITE_BITS', '
            'bound_table', 'scale_tables', 'IntegerHyperprior', 'leaky', 'IntegerHyperSynthesis', 'synthesis_tables',
            'in_steps', 'fill_synthesis', 'head_units', 'file_name', 'to_file', 'from_file', 'IntegerDenoiser',
            'denoiser_tables', 'check_denoiser', 'table_index', 'Pairs', 'IntegerNetworks', 'IntegerFeatures',
-           'require_known', 'IntegerEntropyModel']
+           'IntegerEntropyModel']
 
 # %% ../../nbs/model/twin.ipynb #fbe1e4c3
 import math
@@ -38,6 +38,7 @@ from .denoiser import Context, Denoiser, INPUT_UNIT, LOG_SCALE_BOUND, tile_margi
 from .derived import IntegerLayer, bound, check_walk, faults, fill, phases, replaced, twin_of
 from .diffusion import Hyperprior, completed, first_channels
 from .entropy import SCALE_LEVELS, SCALE_MAX, SCALE_MIN, SYMBOL_MAX
+from .levels import SHARE_BITS, LevelLookup, require_known
 from .rounding import RoundedLayer
 from .tiles import in_tiles
 from diffhyper.model.transforms import (
@@ -242,7 +243,7 @@ def from_file(twin: nn.Module, state: dict, prefix: str, *_) -> None:
         state |= {f"{prefix}{n}": v for n, v in zip(layers, narrow, strict=True)}
 
 # %% ../../nbs/model/twin.ipynb #73adcce1
-class IntegerDenoiser(nn.Module):
+class IntegerDenoiser(LevelLookup, nn.Module):
     "The denoiser in the role *code* on integers, derived from the trained one."
 
     def __init__(
@@ -260,19 +261,20 @@ class IntegerDenoiser(nn.Module):
     def forward(
         self,
         y_hat: Tensor,  # (B, M, h, w) multiples of 1/FRACTION
-        known: Tensor,  # broadcastable to it; 1 where y_hat is known, else 0
+        known: Tensor,  # broadcastable to it: the level to which y_hat is known, 0: not at all
         means: Tensor,  # of the prior, like y_hat
         logs: Tensor,  # likewise
         context: Context,  # on integers, from `net`
     ) -> tuple[Tensor, Tensor]:  # means in quantisation steps (float32), log-scales in LOG_UNIT
         "What the reverse step says of every element."
-        entry, known = logs.long(), known.expand_as(means).float()
-        u = rescale(y_hat * FRACTION - means, self.whiten[entry], 0, WHITEN_BITS)
-        u = look_up(self.asinh, u).float() * known
-        a = torch.cat([u, known * round(1 / INPUT_UNIT)], 1)
-        mean, log = self.net.network(a, context).chunk(2, 1)
-        mean = in_steps(mean, self.scale[entry]).add_(means).clamp_(-Y_MAX, Y_MAX)
-        return (mean / FRACTION).float(), logs + look_up(self.bound, log)
+        known, distance = known.expand_as(means), y_hat * FRACTION - means
+        at = self.at(known, logs)
+        u = look_up(self.asinh, rescale(distance, at.whiten, 0, WHITEN_BITS)).float() * (known > 0)
+        mean, log = self.net.network(torch.cat([u, at.signal], 1), context).chunk(2, 1)
+        mean = in_steps(mean, at.scale).add_(means)
+        if at.keep is not None:
+            mean += rescale(distance, at.keep, 0, SHARE_BITS)
+        return (mean.clamp_(-Y_MAX, Y_MAX) / FRACTION).float(), at.logs + look_up(self.bound, log)
 
     @torch.no_grad()
     def make(self, denoiser: Denoiser):
@@ -407,13 +409,6 @@ class IntegerFeatures(IntegerNetworks):
 
         return IntegerHyperprior(*in_tiles(tile, (symbols,), HYPER_MARGIN, (0.25,), (1, 1, 1), size))
 
-# %% ../../nbs/model/twin.ipynb #bcc55984
-def require_known(known: Tensor):  # (B, M, h, w)
-    "Refuse levels other than 0 and 1; looks only where that is free."
-    if known.device.type == "cpu":
-        told = f"what is known of an element must be of level 0 or 1, got {known.min()} to {known.max()}"
-        require(known.min() >= 0 and known.max() <= 1, told)
-
 # %% ../../nbs/model/twin.ipynb #88db8e30
 class IntegerEntropyModel(IntegerFeatures):
     "All that decides probabilities, in integers."
@@ -428,7 +423,7 @@ class IntegerEntropyModel(IntegerFeatures):
         **conditions: Tensor,  # further ones of the denoiser, integers in their layer's unit
     ) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:  # (y_hat, known) -> mean, index
         """The Gaussians of a walk, of all elements (B, M, h, w).
-        y_hat and mean are in quantisation steps, multiples of 1/FRACTION; known is 1 or 0, index uint8."""
+        y_hat and mean are in quantisation steps, multiples of 1/FRACTION; known holds levels, index is uint8."""
         own = prior.means / FRACTION, table_index(prior.logs)
         if coding_steps == 0:
             return lambda y_hat, known: own
