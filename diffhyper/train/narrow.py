@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..config import require
 from ..model.filters import PictureFilter, folded, zero_last
 
 # %% ../../nbs/train/narrow.ipynb #narrow-taps
@@ -30,8 +31,13 @@ def moments(
     v: Tensor,  # (B, C, H, W)
     target: Tensor,  # (B, D, H, W)
 ) -> tuple[Tensor, Tensor]:  # (9 C + 1, 9 C + 1), (9 C + 1, D) float64
-    "Second moments of the taps, and their products with the target, added up picture by picture."
-    size = TAPS * v.shape[1] + 1
+    """Second moments of the taps, and their products with the target, added up picture by picture.
+
+    Raises `DiffhyperError` where fewer positions are looked at than there are taps.
+    """
+    size, looked = TAPS * v.shape[1] + 1, target[:, 0, ::EVERY, ::EVERY].numel()
+    few = f"{looked} positions are too few to fit {size} weights to"
+    require(looked >= size, f"{few}; pass more crops, or larger ones")
     moment, cross = (
         v.new_zeros(size, size, dtype=torch.float64),
         v.new_zeros(size, target.shape[1], dtype=torch.float64),

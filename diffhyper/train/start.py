@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['START_PIXELS', 'hyper_latents', 'fit_entropy_bottleneck', 'architecture', 'given_weights', 'new_model', 'start_crops',
-           'start_model', 'prepare']
+           'tell_fresh', 'start_model', 'prepare']
 
 # %% ../../nbs/train/start.ipynb #37effa9c
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -102,6 +103,16 @@ def start_crops(
     "The pictures from which a start is computed."
     return torch.stack([crops[i] for i in range(max(64, START_PIXELS // crops.image_size**2))])
 
+# %% ../../nbs/train/start.ipynb #tell-fresh
+def tell_fresh(
+    names: list[str],  # of parameters
+    source: str,  # weights that were adopted
+):
+    "Say what had no counterpart in adopted weights."
+    if names:
+        parts = sorted({".".join(n.split(".")[:2]) for n in names})
+        warnings.warn(f"{source} has nothing like {', '.join(parts)}: they start at random", stacklevel=2)
+
 # %% ../../nbs/train/start.ipynb #start-model-of
 def start_model(
     config: TrainConfig,  # of the run
@@ -116,7 +127,8 @@ def start_model(
         if not config.init_weights:
             model.fit_linear_start(first)
         if config.adopt_weights:
-            adopt(model, load_codec(config.adopt_weights, config.device), first)
+            fresh = adopt(model, load_codec(config.adopt_weights, config.device), first)
+            tell_fresh(fresh, config.adopt_weights)
         else:
             fit_entropy_bottleneck(model, first)
     return model
