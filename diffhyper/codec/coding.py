@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['HEAD', 'PICTURE_TILE', 'SCALES', 'OTHER_LATENT', 'ONE_RATE', 'quality_level', 'check_level', 'check_picture_size',
            'Latent', 'Head', 'Strings', 'take_strings', 'latent_crc', 'Sizes', 'as_float', 'as_bytes', 'Analysis',
-           'restore_in_tiles', 'Drawing', 'fill_mean', 'Finishing', 'quantise', 'Walking', 'check_latent', 'Writing',
-           'Reading', 'Files', 'Previews', 'noisy_values', 'coded_values', 'Estimation', 'check_qualities', 'Adapter',
-           'doubting', 'Coding']
+           'restore_in_tiles', 'Drawing', 'fill_mean', 'Finishing', 'quantise', 'Residuals', 'form_of_part', 'Walking',
+           'check_latent', 'Writing', 'Reading', 'Dividing', 'Files', 'Previews', 'noisy_values', 'coded_values',
+           'Estimation', 'check_qualities', 'Adapter', 'doubting', 'Coding']
 
 # %% ../../nbs/codec/coding.ipynb #beef1012
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -22,14 +22,15 @@ from compressai.ops import quantize_ste
 from torch import Tensor
 
 from .effort import Effort
+from .pieces import check_pieces, read_pieces, write_pieces
 from ..config import DiffhyperError, require
 from ..model.transforms import HYPER_BLOCK
-from ..model.config import check_coding_steps, check_quality, plain_number, spell, whole_number
+from ..model.cells import Cells, cell_centre, cell_likelihood
+from ..model.config import MOST_PIECES, check_coding_steps, check_quality, plain_number, spell, whole_number
 from diffhyper.model.diffusion import (
     Hyperprior,
     Part,
     Step,
-    levels_after,
     plan_steps,
     predictor,
     preview_mean,
@@ -73,7 +74,7 @@ def check_picture_size(
 class Latent:
     "The latent of one picture: from `analyse` before quantisation, from `decode` as far as it has arrived."
 
-    y: Tensor  # (1, M, h, w) in quantisation steps
+    y: Tensor  # (1, M, h, w) in quantisation steps; centres of cells where it is known to a coarser level
     z: Tensor  # (1, N, h/4, w/4)
     level: int  # of quality, 0 to 255
     known: Tensor | None = None  # (M, h, w) to which level y is known, 0: not at all; None: nothing is missing
@@ -95,6 +96,22 @@ class Head(NamedTuple):
     level: int  # of quality, 0 to 255
     coding_steps: int  # 0, 1, 2, 4 or 8
     crc: int  # CRC-32 of the decoded latent
+    pieces: int = 1  # strings of every step
+
+    @property
+    def total(self) -> int:
+        "Strings of y."
+        return max(self.coding_steps, 1) * self.pieces
+
+    def pack(self) -> bytes:
+        "As a byte string."
+        return HEAD.pack(self.level, self.coding_steps + MOST_PIECES * (self.pieces - 1), self.crc)
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "Head":  # from `pack`
+        "From a byte string."
+        level, steps, crc = HEAD.unpack(data)
+        return cls(level, check_coding_steps(steps % MOST_PIECES), crc, 1 + steps // MOST_PIECES)
 
 # %% ../../nbs/codec/coding.ipynb #cc0b31ac
 class Strings(NamedTuple):
@@ -102,20 +119,23 @@ class Strings(NamedTuple):
 
     head: Head
     z: bytes
-    steps: tuple[bytes, ...]  # of the coding steps, in order
+    steps: tuple[bytes, ...]  # of the pieces of the coding steps, in order
 
     def chunks(self) -> list[bytes]:
         "Head, z and steps as byte strings."
-        return [HEAD.pack(*self.head), self.z, *self.steps]
+        return [self.head.pack(), self.z, *self.steps]
 
     @classmethod
     def of(cls, chunks: tuple[bytes, ...]) -> "Strings":  # head, z and the steps that have arrived
         "The strings of one picture from `chunks()`, or the first of them."
         wanted = f"strings must begin with a head of {HEAD.size} bytes and z; pass what compress returned"
         require(len(chunks) >= 2 and len(chunks[0]) == HEAD.size, wanted)
-        head = Head(*HEAD.unpack(chunks[0]))
-        check_coding_steps(head.coding_steps)
-        return cls(head, chunks[1], tuple(chunks[2 : 2 + max(head.coding_steps, 1)]))
+        head = Head.unpack(chunks[0])
+        return cls(head, chunks[1], tuple(chunks[2 : 2 + head.total]))
+
+    def of_step(self, step: int) -> tuple[bytes, ...]:  # from 0
+        "The pieces of a step that have arrived."
+        return self.steps[step * self.head.pieces : (step + 1) * self.head.pieces]
 
 # %% ../../nbs/codec/coding.ipynb #take-strings
 def take_strings(
@@ -301,7 +321,7 @@ class Finishing(Drawing):
         sampling_steps = whole_number(sampling_steps, "sampling_steps", 0, self.denoiser.scheduler.num_train_timesteps)
         if latent.whole:
             return latent
-        y_hat = torch.where(latent.known == 1, latent.y, latent.prior.means_hat)
+        y_hat = torch.where(latent.known > 0, latent.y, latent.prior.means_hat)
         if sampling_steps:
             known = latent.known
             y_hat = preview_sample(self.denoiser, latent.prior, y_hat, known, sampling_steps, generator)
@@ -333,6 +353,38 @@ def quantise(
     "Round the residual to the mean; elements at the scale floor take the mean itself."
     return torch.where(index > 0, (y - mean).round().clamp(-SYMBOL_MAX, SYMBOL_MAX), 0.0)
 
+# %% ../../nbs/codec/coding.ipynb #residuals
+class Residuals:
+    "How the elements of a part are coded that come to level 1 at once."
+
+    coder = None  # that of the model, whose tables are stored
+
+    def __init__(
+        self,
+        part: Part,  # of a walk that gives indices of the coder's tables
+    ):
+        self.part, self.number = part, part.scale
+
+    def symbols(self, y: Tensor) -> Tensor:  # (B, n) -> (B, n)
+        "What is coded of values."
+        return quantise(y, self.part.mean, self.part.scale)
+
+    def values(self, symbols: Tensor) -> Tensor:  # (B, n) -> (B, n)
+        "What is known afterwards."
+        return self.part.mean + symbols
+
+    def likelihood(self, symbols: Tensor) -> Tensor:  # (B, n) -> (B, n)
+        "Under the Gaussians of the coder's scales; 1 for what is not coded."
+        likelihood = gaussian_likelihood(symbols, SCALES.to(symbols)[self.part.scale.long()])
+        return torch.where(self.part.scale > 0, likelihood, 1.0)
+
+
+def form_of_part(
+    part: Part,  # of a walk that gives indices of the coder's tables
+) -> Residuals | Cells:
+    "How a part is coded."
+    return Residuals(part) if part.level == 1 and part.start == 0 else Cells(part)
+
 # %% ../../nbs/codec/coding.ipynb #e0a01065
 class Walking:
     "What encoder and decoder share."
@@ -349,9 +401,20 @@ class Walking:
         "The table of every element of z: that of its channel."
         return torch.arange(self.N, dtype=torch.int32).view(1, -1, 1, 1).expand(1, self.N, *size)
 
-    def part_crc(self, y_hat: Tensor, symbols: Tensor, crc: int) -> int:  # (B, n) of a part
-        "The checksum after another part; in floating point it is of the symbols."
-        return latent_crc(y_hat * FRACTION if self.exact else symbols, crc)
+    def anchor(
+        self,
+        y: Tensor,  # (B, M, h, w)
+        steps: list[Step],  # that are coded
+        make_prior: Callable[[], Hyperprior],  # what z says
+    ) -> Tensor:  # like y
+        "Where the lattices of a walk are anchored; zeros if no step has cells."
+        return make_prior().means_hat if any(s.level > 1 for s in steps) else torch.zeros_like(y)
+
+    def part_crc(self, part: Part, symbols: Tensor, crc: int) -> int:  # (B, n) of a part
+        "The checksum after another part, of what is final in it; in floating point it is of the symbols."
+        if not self.exact:
+            return latent_crc(symbols, crc)
+        return latent_crc(part.y_hat * FRACTION, crc) if part.level == 1 else crc
 
 # %% ../../nbs/codec/coding.ipynb #check-latent
 def check_latent(
@@ -372,20 +435,23 @@ class Writing(Walking):
         self,
         latent: Latent,  # before quantisation
         coding_steps: int = 4,  # 0, 1, 2, 4 or 8: more steps, fewer bits, more time
+        pieces: int = 1,  # strings of every step, 1 to 16
     ) -> Strings:
         "The bytes of a latent; raises `DiffhyperError` if it is not finite."
         coding_steps, level = check_coding_steps(coding_steps), check_level(latent.level)
+        pieces = check_pieces(pieces)
         check_latent(latent)
         (z_coder, y_coder), z, steps = self.coders(), self.round_z(latent.z), []
-        _, predict = self.entropy_model(z, self.quality_of(level), coding_steps)
-        crc = latent_crc(z)
-        for part in walk(torch.zeros_like(latent.y), self.plan(latent.y, coding_steps), predict):
-            symbols = quantise(part.of(latent.y), part.mean, part.scale)
-            steps.append(y_coder.encode(symbols, part.scale))
-            part.y_hat = part.mean + symbols
-            crc = self.part_crc(part.y_hat, symbols, crc)
+        make_prior, predict = self.entropy_model(z, self.quality_of(level), coding_steps)
+        plan, crc = self.plan(latent.y, coding_steps), latent_crc(z)
+        for part in walk(self.anchor(latent.y, plan, make_prior), plan, predict):
+            form = form_of_part(part)
+            symbols = form.symbols(part.of(latent.y))
+            steps += write_pieces(form, symbols, form.coder or y_coder, pieces)
+            part.y_hat = form.values(symbols)
+            crc = self.part_crc(part, symbols, crc)
         z_string = z_coder.encode(z.cpu(), self.z_index(z.shape[-2:]))
-        return Strings(Head(level, coding_steps, crc), z_string, tuple(steps))
+        return Strings(Head(level, coding_steps, crc, pieces), z_string, tuple(steps))
 
 # %% ../../nbs/codec/coding.ipynb #61c8e0b8
 OTHER_LATENT = (
@@ -404,7 +470,7 @@ class Reading(Walking):
         size: tuple[int, int],  # (H, W) of the picture
     ) -> Latent:
         "The latent; raises `DiffhyperError` if all strings are there and it is not the one that was encoded."
-        (level, coding_steps, expected), device = strings.head, self.lambda_range.device
+        (level, coding_steps, expected, pieces), device = strings.head, self.lambda_range.device
         size = check_picture_size(size)
         check_precision(self)
         z_coder, y_coder = self.coders()
@@ -412,20 +478,37 @@ class Reading(Walking):
         z = z_coder.decode(strings.z, self.z_index((h, w))).to(device)
         prior, predict = self.entropy_model(z.float(), self.quality_of(level), coding_steps)
         y_hat = torch.zeros(1, self.M, HYPER_BLOCK * h, HYPER_BLOCK * w, dtype=torch.float32, device=device)
-        steps = self.plan(y_hat, coding_steps)[: len(strings.steps)]
-        known, crc = levels_after(y_hat.shape[1:], steps).to(device), latent_crc(z)
-        for part, string in zip(walk(y_hat, steps, predict), strings.steps, strict=True):
-            symbols = y_coder.decode(string, part.scale)
-            part.y_hat = part.mean + symbols
+        steps = self.plan(y_hat, coding_steps)[: -(-len(strings.steps) // pieces)]
+        known, crc = torch.zeros(y_hat.shape[1:], dtype=torch.uint8, device=device), latent_crc(z)
+        for i, part in enumerate(walk(self.anchor(y_hat, steps, prior), steps, predict)):
+            form = form_of_part(part)
+            symbols, there = read_pieces(form, strings.of_step(i), form.coder or y_coder, pieces)
+            part.y_hat = torch.where(there, form.values(symbols), part.of(y_hat))
             y_hat = part.into(y_hat, part.y_hat)
-            crc = self.part_crc(part.y_hat, symbols, crc)
+            known[part.subset] = torch.where(there, part.level, part.start).to(known)
+            crc = self.part_crc(part, symbols, crc)
         latent = Latent(y_hat, z + self.medians(), level, known, prior(), coding_steps)
         if latent.whole and crc != expected:
             raise UndecodableError(OTHER_LATENT)
         return latent
 
+# %% ../../nbs/codec/coding.ipynb #dividing
+class Dividing(Writing, Reading):
+    "Strings in other pieces."
+
+    def divided(
+        self,
+        strings: Strings,  # of a picture, all of them
+        size: tuple[int, int],  # (H, W) of the picture
+        pieces: int,  # strings of every step, 1 to 16
+    ) -> Strings:
+        "The same latent in so many pieces, without loss; raises `DiffhyperError` as `decode`."
+        if strings.head.pieces == check_pieces(pieces):
+            return strings
+        return self.code(self.decode(strings, size), strings.head.coding_steps, pieces)
+
 # %% ../../nbs/codec/coding.ipynb #144fbd58
-class Files(Writing, Reading):
+class Files(Dividing):
     "A picture to strings and back."
 
     def encode(
@@ -437,14 +520,16 @@ class Files(Writing, Reading):
         effort: int = 0,  # iterations of a search for a better latent; 0: none
         effort_sec: float | None = None,  # seconds after which the search has to be over; None: no deadline
         seed: int = 0,  # of the search
+        pieces: int = 1,  # strings of every step, 1 to 16
     ) -> Strings:
         "The bytes of a picture; raises `DiffhyperError` for what cannot be meant as one."
         spent, x, coding_steps = Effort.of(effort, effort_sec, seed), self.pictures(x), check_coding_steps(coding_steps)
         if spent:
-            return self.search(x, self.analyse(x, level), coding_steps, spent, progress)
+            found = self.search(x, self.analyse(x, level), coding_steps, spent, progress)
+            return self.divided(found, x.shape[-2:], pieces)
         passes = 2 + bool(coding_steps) + coding_steps
         with self.progress(x.shape[-2:], passes, "compressing", progress):
-            return self.code(self.analyse(x, level), coding_steps)
+            return self.code(self.analyse(x, level), coding_steps, pieces)
 
     def reconstruct(
         self,
@@ -455,11 +540,11 @@ class Files(Writing, Reading):
         eight_bit: bool = False,  # uint8 in place of [0, 1]; saves memory for large pictures
     ) -> Tensor:  # (1, 3, H, W)
         "The picture; raises `DiffhyperError` when strings are missing or decode to another latent."
-        (_, coding_steps, _), arrived = strings.head, len(strings.steps)
+        coding_steps, arrived = strings.head.coding_steps, len(strings.steps)
         passes, size = 1 + bool(coding_steps) * (1 + arrived) + bool(restore), check_picture_size(size)
         with self.progress(size, passes, "decompressing", progress):
             latent = self.decode(strings, size)
-            missing = f"{arrived} of {max(coding_steps, 1)} step chunks have arrived"
+            missing = f"{arrived} of {strings.head.total} step chunks have arrived"
             require(latent.whole, f"{missing}; use preview for an incomplete picture")
             return self.finish(latent, size, restore, eight_bit)
 
@@ -485,9 +570,12 @@ def noisy_values(
     part: Part,  # of a walk in floating point
     y: Tensor,  # (B, n) its elements
 ) -> tuple[Tensor, Tensor]:  # y_hat and likelihood, both (B, n)
-    "Rounded values with a straight-through gradient, and the likelihood of noisy ones."
-    noisy = y + torch.rand_like(y) - 0.5
-    return part.mean + quantize_ste(y - part.mean), gaussian_likelihood(noisy - part.mean, part.scale)
+    "Rounded values with a straight-through gradient, and the likelihood of noisy ones; cells as they are."
+    if part.start == 0 and part.level == 1:
+        noisy = y + torch.rand_like(y) - 0.5
+        return part.mean + quantize_ste(y - part.mean), gaussian_likelihood(noisy - part.mean, part.scale)
+    centre = y + (cell_centre(y, part.centre, part.level) - y).detach()
+    return centre, cell_likelihood(part.mean, part.scale, centre, part.level, part.centre, part.start)
 
 # %% ../../nbs/codec/coding.ipynb #138c4e59
 def coded_values(
@@ -495,9 +583,9 @@ def coded_values(
     y: Tensor,  # (B, n) its elements
 ) -> tuple[Tensor, Tensor]:  # y_hat and likelihood, both (B, n)
     "Values as the decoder gets them, and their likelihood under the coder's tables."
-    symbols = quantise(y, part.mean, part.scale)
-    likelihood = gaussian_likelihood(symbols, SCALES.to(symbols)[part.scale.long()])
-    return part.mean + symbols, torch.where(part.scale > 0, likelihood, 1.0)
+    form = form_of_part(part)
+    symbols = form.symbols(y)
+    return form.values(symbols), form.likelihood(symbols)
 
 # %% ../../nbs/codec/coding.ipynb #b5082de6
 class Estimation:
@@ -521,7 +609,7 @@ class Estimation:
         quality: Tensor,  # (B,) in [0, 1]
         coding_steps: int,  # 0, 1, 2, 4 or 8
     ) -> tuple[Hyperprior, Tensor, Tensor]:  # prior, y_hat and likelihood (B, M, h, w)
-        "The latent after the walk and the likelihood of every element."
+        "The latent after the walk and the likelihood of every element, the product over all steps that it takes."
         if self.training:
             prior, values = self.hyperprior(z_hat, quality), noisy_values
             predict = predictor(self.denoiser, prior, coding_steps)
@@ -529,10 +617,10 @@ class Estimation:
             symbols, values = (z_hat - self.medians()).round(), coded_values
             make_prior, predict = self.entropy_model(symbols, quality, coding_steps, estimate=True)
             prior = make_prior()
-        y_hat, likelihood = torch.zeros_like(y), torch.ones_like(y)
-        for part in walk(y_hat, self.plan(y, coding_steps), predict):
+        y_hat, likelihood, plan = torch.zeros_like(y), torch.ones_like(y), self.plan(y, coding_steps)
+        for part in walk(self.anchor(y, plan, lambda: prior), plan, predict):
             part.y_hat, chances = values(part, part.of(y))
-            y_hat, likelihood = part.into(y_hat, part.y_hat), part.into(likelihood, chances)
+            y_hat, likelihood = part.into(y_hat, part.y_hat), part.into(likelihood, part.of(likelihood) * chances)
         return prior, y_hat, likelihood
 
 # %% ../../nbs/codec/coding.ipynb #check-qualities

@@ -81,10 +81,11 @@ def file_of(
     strings: Strings,  # from `encode`
 ) -> bytes:  # a whole file
     "The file of a picture that has been coded, with all else that belongs to it."
-    (level, steps, crc), z, y = strings
+    (level, steps, crc, pieces), z, y = strings
     chunks = pack_metadata(picture)
     flags = {name: name in chunks for name in ("alpha", "icc", "exif", "xmp")}
-    header = Header(*picture.rgb.size, level, steps, model.fingerprint(), crc, picture.grey, **flags)
+    same = *picture.rgb.size, level, steps, model.fingerprint(), crc, picture.grey
+    header = Header(*same, **flags, pieces=pieces)
     chunks |= dict(zip(header.string_names, [z, *y], strict=True))
     return pack(header, [chunks[name] for name in header.chunk_names])
 
@@ -100,6 +101,7 @@ def compress_picture(
     effort: int = 0,  # iterations of a search for a better latent; 0: none
     effort_sec: float | None = None,  # seconds after which the search has to be over; None: no deadline
     seed: int = 0,  # of the search
+    pieces: int = 1,  # strings of every step, 1 to 16: more ends at which the file may be cut
 ) -> bytes:  # a whole file
     "Compress a picture in its parts; raises `DiffhyperError` for values out of range."
     width, height = picture.rgb.size
@@ -107,7 +109,7 @@ def compress_picture(
     require(model.exact, "files are written with the integer twin only; set model.exact = True")
     picture = picture if metadata else replace(picture, exif=None, xmp=None)
     x, level = to_bytes(picture.rgb).to(model.lambda_range.device), model.level_of(quality)
-    return file_of(model, picture, model.encode(x, level, coding_steps, progress, effort, effort_sec, seed))
+    return file_of(model, picture, model.encode(x, level, coding_steps, progress, effort, effort_sec, seed, pieces))
 
 # %% ../../nbs/codec/picture.ipynb #f2a80005
 def compress_image(
@@ -121,6 +123,7 @@ def compress_image(
     effort: int = 0,  # iterations of a search for a better latent; 0: none
     effort_sec: float | None = None,  # seconds after which the search has to be over; None: no deadline
     seed: int = 0,  # of the search
+    pieces: int = 1,  # strings of every step, 1 to 16: more ends at which the file may be cut
 ) -> bytes:  # a whole file
     """Compress a picture with its transparency and ICC profile, and EXIF and XMP if it has just been opened.
 
@@ -129,7 +132,7 @@ def compress_image(
     others = "tensors go through model.compress, files through compress_file"
     require(isinstance(image, Image.Image), f"image is {spell(image)}; pass a picture of Pillow's, {others}")
     picture = take_apart(image, metadata=metadata)
-    search = effort, effort_sec, seed
+    search = effort, effort_sec, seed, pieces
     return compress_picture(model, picture, quality, coding_steps, max_pixels, progress, metadata, *search)
 
 # %% ../../nbs/codec/picture.ipynb #f2a80006
@@ -164,7 +167,8 @@ def model_strings(
 ) -> Strings:  # as far as they have arrived
     "The strings of a file as the model decodes them."
     header, (z, *steps) = contents.header, contents.strings
-    return Strings(Head(header.quality_level, header.coding_steps, header.latent_crc), z, tuple(steps))
+    head = Head(header.quality_level, header.coding_steps, header.latent_crc, header.pieces)
+    return Strings(head, z, tuple(steps))
 
 # %% ../../nbs/codec/picture.ipynb #16a22a15
 def decode(
@@ -176,7 +180,7 @@ def decode(
     "The picture of all strings, or the posterior mean given those that have arrived."
     header, strings = contents.header, model_strings(contents)
     size = header.height, header.width
-    if len(strings.steps) == max(header.coding_steps, 1):
+    if len(strings.steps) == strings.head.total:
         return model.reconstruct(strings, size, restore, progress, eight_bit=True)
     return model.anticipate(strings, size, eight_bit=True)
 
@@ -188,7 +192,9 @@ def note_of(
     return {
         "quality": contents.header.quality_level / 255,
         "coding_steps": contents.header.coding_steps,
-        "arrived_steps": len(contents.strings) - 1,
+        "arrived_steps": (len(contents.strings) - 1) // contents.header.pieces,
+        "extent": replace(contents.header, kept=len(contents.strings) - 1).extent,
+        "cut": contents.header.kept is not None,
         "complete": not contents.problem,
         "problem": contents.problem,
     }
@@ -229,10 +235,11 @@ def compress_file(
     effort: int = 0,  # iterations of a search for a better latent; 0: none
     effort_sec: float | None = None,  # seconds after which the search has to be over; None: no deadline
     seed: int = 0,  # of the search
+    pieces: int = 1,  # strings of every step, 1 to 16: more ends at which the file may be cut
 ) -> int:  # bytes written
     "Compress a picture file; raises `DiffhyperError` if the target is the source or has another ending."
     check_target(target, source, (".dhp",), force)
-    picture, search = read_picture(source, metadata, max_pixels), (effort, effort_sec, seed)
+    picture, search = read_picture(source, metadata, max_pixels), (effort, effort_sec, seed, pieces)
     data = compress_picture(model, picture, quality, coding_steps, max_pixels, progress, metadata, *search)
     write_bytes(target, data)
     return len(data)
