@@ -6,8 +6,8 @@
 __all__ = ['FUTURE', 'SWEEP', 'SWEEP_FLAGS', 'COMMANDS', 'discard', 'complain', 'short_warnings', 'OutputError', 'Console',
            'console', 'lose_output', 'run_command', 'command', 'needs', 'train_diffusion_hyperprior',
            'evaluate_diffusion_hyperprior', 'picture_arguments', 'target_of', 'tell', 'compress_parser',
-           'diffhyper_compress', 'decompress_parser', 'note_of', 'diffhyper_decompress', 'diffhyper_info',
-           'sweep_parser', 'run_sweep', 'diffhyper_sweep', 'diffhyper']
+           'diffhyper_compress', 'decompress_parser', 'note_of', 'diffhyper_decompress', 'diffhyper_info', 'cut_parser',
+           'diffhyper_cut', 'sweep_parser', 'run_sweep', 'diffhyper_sweep', 'diffhyper']
 
 # %% ../nbs/hall/cli.ipynb #9e77b374
 import os
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TextIO
 
 from .codec.container import MAGIC, MAX_PIXELS, describe, read_bytes, read_contents, read_header
+from .codec.cut import cut_file
 from .codec.names import weights_file
 from .config import CommandParser, DiffhyperError, command_parser, existing_path, require
 from .files import check_target, stream_of
@@ -272,6 +273,8 @@ def compress_parser() -> CommandParser:
     text = "seconds after which coding has to end, with --effort or alone; the file then depends on the machine's speed"
     p.add_argument("--effort_sec", type=float, help=text)
     p.add_argument("--seed", type=int, default=0, help="of the search (default: 0)")
+    text = "strings of every step, 1 to 16: more ends at which diffhyper_cut may cut the file (default: 1)"
+    p.add_argument("--pieces", type=int, default=1, help=text)
     text = "leave out EXIF and XMP, which may say where, when and by whom a photograph was taken"
     p.add_argument("--no_metadata", action="store_true", help=text)
     picture_arguments(p)
@@ -290,7 +293,7 @@ def diffhyper_compress(
 
     model, limit = load_model(a.model_path or "pretrained", a.device), a.max_pixels or None
     flags = dict(progress=True, force=a.force, metadata=not a.no_metadata)
-    flags |= dict(effort=a.effort, effort_sec=a.effort_sec, seed=a.seed)
+    flags |= dict(effort=a.effort, effort_sec=a.effort_sec, seed=a.seed, pieces=a.pieces)
     n = compress_file(model, a.input, target, a.quality, a.coding_steps, limit, **flags)
     tell(target, f"{n} bytes")
 
@@ -318,9 +321,9 @@ def note_of(
 ) -> str:  # empty for a whole file in a format that loses nothing
     "What was missing, and what was lost."
     loss = f"; {made['loss']}" if made["loss"] else ""
+    steps = made["extent"]
     if made["complete"]:
-        return loss
-    steps = f"{made['arrived_steps']} of {max(made['coding_steps'], 1)} steps"
+        return f", cut to z and {steps}{loss}" if made["cut"] else loss
     return f", not of a whole file: {made['problem']}; made from z and {steps}{loss}"
 
 # %% ../nbs/hall/cli.ipynb #cadaf09d
@@ -360,6 +363,32 @@ def diffhyper_info(
         return 1
     print(f"{source}: {describe(contents)}")
     return int(bool(contents.problem))
+
+# %% ../nbs/hall/cli.ipynb #cli-cut-parser
+def cut_parser() -> CommandParser:
+    "The flags of `diffhyper_cut`."
+    p = command_parser("diffhyper_cut", "Make a smaller .dhp file from a .dhp file, without decoding it.")
+    p.add_argument("input", help=".dhp file, whole")
+    p.add_argument("-o", "--output", required=True, help="file to write, ending in .dhp")
+    size = p.add_mutually_exclusive_group(required=True)
+    size.add_argument("--bytes", type=int, help="that it may have at most")
+    size.add_argument("--bpp", type=float, help="bits per pixel that it may have at most")
+    text = "do it even if the output is the input, which is lost, or has another ending"
+    p.add_argument("--force", action="store_true", help=text)
+    return p
+
+# %% ../nbs/hall/cli.ipynb #cli-cut
+@command
+def diffhyper_cut(
+    argv: list[str] | None = None,  # flags and values; None: those of the process
+):
+    "Make a smaller .dhp file from a .dhp file."
+    a = cut_parser().parse_args(argv)
+    target = target_of(a.input, a.output, ".dhp", a.force, (".dhp",))
+    header = read_header(read_bytes(a.input), None)
+    most = int(a.bpp * header.width * header.height / 8) if a.bytes is None else a.bytes
+    contents = cut_file(a.input, target, most, a.force)
+    tell(target, f"{contents.size} bytes, z and {contents.header.extent}")
 
 # %% ../nbs/hall/cli.ipynb #f020b167-2
 SWEEP = "Execute what is not done of a plan of papermill runs (example.yaml is one), and gather what all found."
@@ -438,6 +467,7 @@ COMMANDS = {
     "compress": diffhyper_compress,
     "decompress": diffhyper_decompress,
     "info": diffhyper_info,
+    "cut": diffhyper_cut,
     "train": train_diffusion_hyperprior,
     "evaluate": evaluate_diffusion_hyperprior,
     "sweep": diffhyper_sweep,

@@ -151,7 +151,7 @@ def search_photo(
     start, picture = time.perf_counter(), take_apart(photo.image)
     x = to_bytes(picture.rgb).to(model.lambda_range.device)
     latent = model.analyse(x, model.level_of(quality))
-    strings = yield from model.searching(x, latent, coding_steps, Effort.of(effort))
+    strings = yield from model.searching(x, latent, coding_steps, Effort.of(effort), fixed=True)
     data = file_of(model, picture, strings)
     return Compressed(data, unpack(data), time.perf_counter() - start)
 

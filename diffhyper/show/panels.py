@@ -136,8 +136,9 @@ def latent_of(
     "The latent as `analyse` finds it, before any search, and the Gaussians under which it is coded."
     latent = model.analyse(to_tensor(photo.image).to(model.lambda_range.device), model.level_of(quality))
     y, level = latent.y, model.quality_of(latent.level)
-    prior, predict = model.entropy_model(model.round_z(latent.z), level, coding_steps)
-    tensors = y, *prior()[:2], *walked_gaussians(model, y, predict, coding_steps)
+    make_prior, predict = model.entropy_model(model.round_z(latent.z), level, coding_steps)
+    prior = make_prior()
+    tensors = y, *prior[:2], *walked_gaussians(model, y, prior, predict, coding_steps)[:2]
     y, mean, scale, *walked = (v[(0, slice(None), *covering(photo, model.stride))].cpu().numpy() for v in tensors)
     return ShownLatent(y, gaussians_of(y, mean, scale), gaussians_of(y, *walked))
 
