@@ -131,7 +131,7 @@ def _gain(rows, effort, changes, seed):
 
 # %% ../../nbs/measure/effort.ipynb #effort-write
 def write_effort(
-    path: str | Path,  # of a CSV file; pictures that it has for these weights are not measured again
+    path: str | Path,  # of a CSV file; what it has for these weights is not measured again
     data_path: str = "samples",  # folder or file of pictures, or a name in `DATASETS`
     model_path: str = "pretrained",  # as for `load_model`
     qualities: Iterable[float] = (0.2, 0.4, 0.6, 0.8),  # one per picture, in turn
@@ -144,10 +144,12 @@ def write_effort(
     "Measure what is missing, and return all rows of the file."
     model, paths, path = load_model(model_path), pictures_of(data_path, max_images), Path(path)
     rows = read_rows(path, EffortRow) if path.exists() else []
-    done = {(r.image, r.weights, r.crop) for r in rows}
+    done = {(r.image, r.weights, r.crop, r.coding_steps, r.measured, r.effort) for r in rows}
     named = list(zip(picture_names(paths), paths, cycle(qualities)))
     for name, file, quality in tqdm(named, desc="effort", unit="picture", disable=not progress):
-        if (name, f"{model.fingerprint():08x}", crop) not in done:
-            rows += effort_rows(model, name, read_image(file), quality, efforts, coding_steps, crop)
+        this = name, f"{model.fingerprint():08x}", crop, coding_steps, quality
+        if missing := [effort for effort in efforts if (*this, effort) not in done]:
+            found = effort_rows(model, name, read_image(file), quality, missing, coding_steps, crop)
+            rows += [r for r in found if r.effort or (*this, 0) not in done]
             write_rows(rows, path, EffortRow, digits=6)
     return rows

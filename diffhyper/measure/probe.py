@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['SHARED', 'TIMED_SIZE', 'TIMED_ROUNDS', 'PROBE_DECAY', 'PARTS', 'WARM_UP', 'TABLES', 'Probe', 'probes_of',
-           'probe_model', 'share_linear', 'start_probe', 'processor_ms', 'pair_costs', 'KeptCrops', 'training_of',
-           'Due', 'train_probe', 'ProbeRow', 'ProbePoint', 'points_of', 'shared_settings', 'row_of', 'measure_probe',
+           'probe_model', 'share_linear', 'start_probe', 'processor_ms', 'pair_costs', 'KeptCrops', 'shared_settings',
+           'training_of', 'Due', 'train_probe', 'ProbeRow', 'ProbePoint', 'points_of', 'row_of', 'measure_probe',
            'kept_rows', 'check_kept', 'one_thread', 'run_probes']
 
 # %% ../../nbs/measure/probe.ipynb #probe-imports
@@ -42,12 +42,14 @@ from ..train.validate import validate, validation_crops
 # %% ../../nbs/measure/probe.ipynb #probe-class
 @dataclass(frozen=True)
 class Probe:
-    "A pair of transforms to be tried."
+    "A pair of transforms to be tried, or another way to train it."
 
     name: str  # of the probe
     transform: str  # in `diffhyper.model.transforms.TRANSFORMS`
     options: dict[str, Any]  # of the transform; those that are left out have their defaults
     adopted: bool = False  # whether its filters are fitted to those of the given weights before they are trained
+    optimiser: str = "adam"  # in `diffhyper.train.optimisers.OPTIMISERS`
+    lr: float | None = None  # peak learning rate; None: that of all probes
 
     @property
     def text(self) -> str:
@@ -57,7 +59,7 @@ class Probe:
 
 # %% ../../nbs/measure/probe.ipynb #probe-read
 def probes_of(
-    content: Any,  # of a YAML file: name -> transform, its options, and whether it is adopted
+    content: Any,  # of a YAML file: name -> transform, its options, adopted, optimiser and lr
     only: str = "",  # part of the names that are wanted
 ) -> list[Probe]:
     "The probes that are declared; raises `DiffhyperError` for what is no such declaration, and if none is wanted."
@@ -67,7 +69,11 @@ def probes_of(
         require(isinstance(said, dict) and "transform" in said, f"probe {name!r} names no transform; {hint}")
     found = [(str(name), dict(said)) for name, said in content.items() if only in str(name)]
     require(found, f"no probe has {only!r} in its name; choose from {', '.join(map(str, content))}")
-    return [Probe(name, said.pop("transform"), said, said.pop("adopted", False)) for name, said in found]
+    return [_probe_of(name, **said) for name, said in found]
+
+
+def _probe_of(name, transform, adopted=False, optimiser="adam", lr=None, **options):
+    return Probe(name, transform, options, adopted, optimiser, lr)
 
 # %% ../../nbs/measure/probe.ipynb #probe-shared
 SHARED = ("h_a", "h_s", "gain", "hyper_gain", "entropy_bottleneck", "denoiser")  # parts of a model
@@ -169,17 +175,28 @@ class KeptCrops:
             self.kept.append((255 * self.crops[i]).round().byte())
         return torch.stack(self.kept[first : first + count]) / 255
 
+# %% ../../nbs/measure/probe.ipynb #probe-settings
+def shared_settings(
+    probe: Probe,
+    config: ProbeConfig,  # of all probes
+) -> dict[str, float | str]:  # column of `ProbeRow` -> value
+    "How a row is measured."
+    same = {name: getattr(config, name) for name in ("seed", "batch_size", "image_size")}
+    how = dict(optimiser=probe.optimiser, lr=probe.lr or config.lr)
+    return same | how | dict(budget=config.seconds, equal_steps=max(config.equal_steps))
+
 # %% ../../nbs/measure/probe.ipynb #probe-config
 PROBE_DECAY = 0.97  # of the average of the weights: a short training needs a short one
 PARTS, WARM_UP = 1000, 50  # into which the budget is divided; those in which the learning rate rises
 
 
 def training_of(
-    config: ProbeConfig,  # of the probes
-    model: ShortcutMeanScale,  # of a probe
+    probe: Probe,
+    config: ProbeConfig,  # of all probes
+    model: ShortcutMeanScale,  # of this probe
 ) -> TrainConfig:
-    "How a probe is trained."
-    same = {name: getattr(config, name) for name in ("batch_size", "image_size", "seed", "lr")}
+    "How a probe is trained; raises `DiffhyperError` for an unknown optimiser."
+    same = {name: v for name, v in shared_settings(probe, config).items() if name in TrainConfig.__dataclass_fields__}
     rates = dict(lambda_rate=tuple(model.lambda_range.tolist()), ema_decay=PROBE_DECAY, warmup_steps=WARM_UP)
     return TrainConfig(model=model.kind, N=model.N, M=model.M, rounding_share=0.0, **rates, **same)
 
@@ -235,6 +252,7 @@ class ProbeRow:
     seed: int  # of crops and noise
     batch_size: int  # crops per step
     image_size: int  # side of a crop in pixels
+    optimiser: str  # of the networks: adam, soap or muon
     lr: float  # peak learning rate
     budget: float  # seconds of the processor that were given for training steps
     machine: str  # processor
@@ -269,14 +287,6 @@ def points_of(
     ]
 
 # %% ../../nbs/measure/probe.ipynb #probe-row-of
-def shared_settings(
-    config: ProbeConfig,  # of all probes
-) -> dict[str, float]:  # column of `ProbeRow` -> value
-    "What rows must have in common to be compared."
-    same = {name: getattr(config, name) for name in ("seed", "batch_size", "image_size", "lr")}
-    return same | dict(budget=config.seconds, equal_steps=max(config.equal_steps))
-
-
 def row_of(
     probe: Probe,
     costs: dict[str, float],  # from `pair_costs`
@@ -284,7 +294,7 @@ def row_of(
     config: ProbeConfig,  # of all probes
 ) -> ProbeRow:
     "What a probe has to say."
-    last, same = points[-1], shared_settings(config)
+    last, same = points[-1], shared_settings(probe, config)
     reached = [p.loss for p in points if p.steps == same["equal_steps"]]
     end = dict(seconds=last.seconds, steps=last.steps, loss=last.loss, machine=processor_name())
     loss_equal_steps = reached[0] if reached else float("nan")
@@ -302,7 +312,7 @@ def measure_probe(
     torch.manual_seed(config.seed)
     model = start_probe(probe, source, kept.batch(0, max(64, START_PIXELS // config.image_size**2)))
     costs = pair_costs(model)
-    state = TrainState(MeanScaleObjective(model.train(), training_of(config, model)))
+    state = TrainState(MeanScaleObjective(model.train(), training_of(probe, config, model)))
     points = points_of(probe, Due("start", 0.0, 0), validate(state.averaged, pictures, state.config))
     for due in train_probe(state, kept, config):
         points += points_of(probe, due, validate(state.averaged, pictures, state.config))
@@ -327,10 +337,10 @@ def check_kept(
     config: ProbeConfig,  # of this run
 ):
     "Raise `DiffhyperError` if a row was measured under the same name with something else."
-    named, same = {row.name: row for row in rows}, shared_settings(config)
+    named = {row.name: row for row in rows}
     for probe in probes:
         if row := named.get(probe.name):
-            wanted = dict(transform=probe.transform, options=probe.text) | same
+            wanted = dict(transform=probe.transform, options=probe.text) | shared_settings(probe, config)
             other = [f"{n} {getattr(row, n)!r}, not {v!r}" for n, v in wanted.items() if getattr(row, n) != v]
             hint = "remove it or rename the probe"
             require(not other, f"the row of probe {probe.name!r} was measured with {'; '.join(other)}; {hint}")
