@@ -10,6 +10,7 @@ __all__ = ['FUTURE', 'SWEEP', 'SWEEP_FLAGS', 'COMMANDS', 'discard', 'complain', 
            'diffhyper_cut', 'sweep_parser', 'run_sweep', 'diffhyper_sweep', 'diffhyper']
 
 # %% ../nbs/hall/cli.ipynb #9e77b374
+import math
 import os
 import sys
 import warnings
@@ -385,6 +386,8 @@ def diffhyper_cut(
     "Make a smaller .dhp file from a .dhp file."
     a = cut_parser().parse_args(argv)
     target = target_of(a.input, a.output, ".dhp", a.force, (".dhp",))
+    finite = a.bpp is None or math.isfinite(a.bpp)
+    require(finite, f"bpp is {a.bpp}; give the bits per pixel that the file may have, such as 0.5")
     header = read_header(read_bytes(a.input), None)
     most = int(a.bpp * header.width * header.height / 8) if a.bytes is None else a.bytes
     contents = cut_file(a.input, target, most, a.force)

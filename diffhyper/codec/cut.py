@@ -33,10 +33,9 @@ def cut(
         return data
     present = contents.header.present
     least = shorter(contents, 0)
-    require(
-        present and len(least) <= most,
-        f"{most} bytes are too few: without y this file has {len(least) if present else len(data)}",
-    )
+    shortest = len(least) if present else len(data)
+    hint = f"without y this file has {shortest}, ask for at least as many"
+    require(present and shortest <= most, f"{most} bytes are too few: {hint}")
     fits = (made for kept in reversed(range(present)) if len(made := shorter(contents, kept)) <= most)
     return next(fits)
 
