@@ -225,7 +225,8 @@ def check_details(
     detail_channels: int,  # asked for
     M: int,  # channels of y
 ):
-    "Raise `DiffhyperError` unless the denoiser keeps some channels."
+    "Raise `DiffhyperError` unless channels come in groups and the denoiser keeps some of them."
+    require(M % 8 == 0, f"M is {M}; it must be a multiple of 8 (the channel groups of the coding steps)")
     whole = whole_number(detail_channels, "detail_channels", 0)
     hint = f"it must be a multiple of 8 below M={M}"
     require(whole < M and whole % 8 == 0, f"detail_channels is {whole}; {hint}")
@@ -244,7 +245,11 @@ MODELS = (
 REGISTRIES = {
     "transform": ("transforms", "TRANSFORMS", ("filter", "coarse", "plain")),
     "denoiser": ("denoiser", "DENOISERS", ("unet",)),
-    "pattern": ("diffusion", "PATTERNS", ("quadtree", "grid", "channels", "levels", "levels_whole", "levels_thirds")),
+    "pattern": (
+        "diffusion",
+        "PATTERNS",
+        ("quadtree", "grid", "channels", "levels", "levels_ninths", "levels_whole", "levels_thirds"),
+    ),
 }  # field -> module of this room, its registry, the names that it ships with
 
 # %% ../../nbs/model/config.ipynb #known-names

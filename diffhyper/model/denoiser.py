@@ -106,6 +106,17 @@ INPUT_UNIT = 1 / 26  # of asinh(u_t) and alpha as integers: 127 units are u = 66
 class Preconditioned:
     "From levels of signal and noise, or from times, to mean and log-scale."
 
+    def answer(
+        self,
+        u_t: Tensor,  # (B, M, h, w) noisy whitened latent
+        alpha: Tensor,  # (B, M, h, w) signal level of every element
+        context: Context,
+    ) -> tuple[Tensor, Tensor]:  # F and G, both (B, M, h, w); G is bounded
+        "What the network says: untrained, nothing."
+        a = torch.cat([torch.asinh(u_t), alpha], 1)
+        mean, log = self.network(a, context).chunk(2, 1)
+        return mean, soft_bound(log, LOG_SCALE_BOUND)
+
     def estimate(
         self,
         u_t: Tensor,  # (B, M, h, w) noisy whitened latent
@@ -114,10 +125,8 @@ class Preconditioned:
         context: Context,
     ) -> tuple[Tensor, Tensor]:  # u0_mean, u0_log_scale, both (B, M, h, w)
         "Mean and log-scale of the clean latent, around the answer for N(0, 1)."
-        a = torch.cat([torch.asinh(u_t), alpha], 1)
-        mean, log = self.network(a, context).chunk(2, 1)
-        log_scale = sigma.clamp_min(SIGMA_MIN).log() + soft_bound(log, LOG_SCALE_BOUND)
-        return alpha * u_t + sigma * mean, log_scale
+        mean, log = self.answer(u_t, alpha, context)
+        return alpha * u_t + sigma * mean, sigma.clamp_min(SIGMA_MIN).log() + log
 
     def forward(self, u_t: Tensor, alpha: Tensor, sigma: Tensor, h: Tensor, q: Tensor, coding_steps: Tensor):
         "`context` and `estimate` in one call, on tensors of the shapes named there: u_t is (B, M, h, w)."

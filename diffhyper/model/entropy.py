@@ -5,10 +5,13 @@
 # %% auto #0
 __all__ = ['SCALE_MIN', 'SCALE_MAX', 'SCALE_LEVELS', 'LIKELIHOOD_MIN', 'Tables', 'SYMBOL_MAX', 'SYMBOL_BYTES', 'DAMAGED',
            'gaussian_likelihood', 'bits', 'noisy_likelihood', 'scale_table', 'scale_index', 'intervals', 'short_string',
-           'UndecodableError', 'read_string', 'check_symbols', 'tables_of', 'SymbolCoder']
+           'UndecodableError', 'roomy', 'read_string', 'check_symbols', 'Prices', 'prices_of', 'tables_of', 'Pricing',
+           'SymbolCoder']
 
 # %% ../../nbs/model/entropy.ipynb #3f745316
 import math
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -114,6 +117,17 @@ DAMAGED = "the bytes are damaged, or decode differently here"
 class UndecodableError(DiffhyperError):
     "Bytes that are not what an encoder made for this picture under these probabilities."
 
+# %% ../../nbs/model/entropy.ipynb #roomy
+def roomy(
+    data: bytes,  # from an encoder, or from a stranger
+    n: int,  # symbols that it should hold
+) -> bytes:
+    "A string with zeros behind it, for a decoder that reads on; raises `DiffhyperError` if n symbols have no such."
+    possible = 8 <= len(data) <= SYMBOL_BYTES * (n + 2) and len(data) % 4 == 0 if n else not data
+    if not possible:
+        raise UndecodableError(f"a string of {len(data)} bytes does not code {n} symbols; {DAMAGED}")
+    return data + bytes(15 * len(data) + SYMBOL_BYTES * n + 64)
+
 # %% ../../nbs/model/entropy.ipynb #f3e88db8
 def read_string(
     data: bytes,  # from an encoder, or from a stranger
@@ -122,13 +136,9 @@ def read_string(
     most: int = SYMBOL_MAX,  # largest magnitude of a symbol
 ) -> Tensor:  # (n,) int32
     "The symbols of a string; raises `DiffhyperError` for one that no encoder made for this index."
-    n = len(index)
-    possible = 8 <= len(data) <= SYMBOL_BYTES * (n + 2) and len(data) % 4 == 0 if n else not data
-    if not possible:
-        raise UndecodableError(f"a string of {len(data)} bytes does not code {n} symbols; {DAMAGED}")
-    if not n:
+    padded = roomy(data, len(index))
+    if not index:
         return torch.zeros(0, dtype=torch.int32)
-    padded = data + bytes(15 * len(data) + SYMBOL_BYTES * n + 64)
     values = torch.from_numpy(np.array(ans.RansDecoder().decode_with_indexes(padded, index, *tables), dtype=np.int32))
     if values.abs().max() > most:
         raise UndecodableError(f"a string decodes to symbols beyond {most}; {DAMAGED}")
@@ -147,7 +157,40 @@ def check_symbols(
         bool(within.all()), f"{int((~within).sum())} of {within.numel()} values of the latent cannot be coded: {cause}"
     )
 
-# %% ../../nbs/model/entropy.ipynb #f19d982e
+# %% ../../nbs/model/entropy.ipynb #prices
+class Prices(NamedTuple):
+    "Bits of all entries of some tables, one table after the other."
+
+    bits: Tensor  # (entries,) float32
+    first: Tensor  # (tables,) int64, the number of each table's first entry
+    escape: Tensor  # (tables,) int64, which of its entries is the escape code
+    offset: Tensor  # (tables,) int64, symbol of the first entry
+
+    def of(
+        self,
+        symbols: Tensor,  # integers, any shape
+        index: Tensor,  # which table, same shape
+    ) -> Tensor:  # float32, same shape
+        "Bits of symbols."
+        index = index.long()
+        v, escape = symbols.long() - self.offset[index], self.escape[index]
+        inside = (v >= 0) & (v < escape)
+        raw = torch.where(v < 0, -2 * v - 1, 2 * (v - escape)).clamp_min(0)
+        digits = torch.frexp(raw.double()).exponent.add(3).div(4, rounding_mode="floor")
+        return self.bits[self.first[index] + torch.where(inside, v, escape)] + torch.where(inside, 0, 4 + 4 * digits)
+
+# %% ../../nbs/model/entropy.ipynb #prices-of
+def prices_of(
+    tables: Tables,
+) -> Prices:
+    "What the coder takes for every entry."
+    cdfs, lengths, offsets = tables
+    widths = [np.diff(cdf[:length]) for cdf, length in zip(cdfs, lengths, strict=True)]
+    paid = torch.from_numpy(16 - np.log2(np.concatenate(widths))).float()
+    escape, offset = (torch.tensor(v, dtype=torch.int64) for v in ([len(w) - 1 for w in widths], offsets))
+    return Prices(paid, (escape + 1).cumsum(0) - (escape + 1), escape, offset)
+
+# %% ../../nbs/model/entropy.ipynb #tables-of
 def tables_of(
     model: EntropyModel,  # a `GaussianConditional` updated with `scale_table()`, or an updated `EntropyBottleneck`
 ) -> Tables:
@@ -155,8 +198,26 @@ def tables_of(
     require(model._quantized_cdf.numel() > 0, "the entropy coder's tables are not built; call model.update() first")
     return tuple(v.tolist() for v in (model._quantized_cdf, model._cdf_length.int(), model._offset.int()))
 
+# %% ../../nbs/model/entropy.ipynb #pricing
+class Pricing:
+    "What symbols take. Expects `tables` and `skipped`."
 
-class SymbolCoder:
+    @cached_property
+    def prices(self) -> Prices:
+        "Of the tables."
+        return prices_of(self.tables)
+
+    def bits(
+        self,
+        symbols: Tensor,  # integers, any shape
+        index: Tensor,  # which table, same shape
+    ) -> Tensor:  # float32, same shape; 0 where index is `skipped`
+        "What each symbol takes in a string."
+        coded = index != self.skipped
+        return torch.where(coded, self.prices.of(symbols, torch.where(coded, index, 0)), 0.0)
+
+# %% ../../nbs/model/entropy.ipynb #f19d982e
+class SymbolCoder(Pricing):
     "rANS coding of integers under CDF tables."
 
     def __init__(

@@ -13,7 +13,7 @@ __all__ = ['FRACTION_BITS', 'MEAN_BITS', 'Z_BITS', 'HYPER_BITS', 'WHITE_BITS', '
 # %% ../../nbs/model/twin.ipynb #fbe1e4c3
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -38,7 +38,7 @@ from .denoiser import Context, Denoiser, INPUT_UNIT, LOG_SCALE_BOUND, tile_margi
 from .derived import IntegerLayer, bound, check_walk, faults, fill, phases, replaced, twin_of
 from .diffusion import Hyperprior, completed, first_channels
 from .entropy import SCALE_LEVELS, SCALE_MAX, SCALE_MIN, SYMBOL_MAX
-from .levels import SHARE_BITS, LevelLookup, require_known
+from .levels import LevelLookup, require_known
 from .rounding import RoundedLayer
 from .tiles import in_tiles
 from diffhyper.model.transforms import (
@@ -253,6 +253,7 @@ class IntegerDenoiser(LevelLookup, nn.Module):
         super().__init__()
         self.faults = list(faults(denoiser))
         self.net = replaced(denoiser, twin_of)
+        self.margin = partial(tile_margin, denoiser)  # found when it is needed
         for name, table in denoiser_tables().items():
             self.register_buffer(name, torch.zeros_like(table))
         self.register_state_dict_post_hook(to_file)
@@ -271,10 +272,8 @@ class IntegerDenoiser(LevelLookup, nn.Module):
         at = self.at(known, logs)
         u = look_up(self.asinh, rescale(distance, at.whiten, 0, WHITEN_BITS)).float() * (known > 0)
         mean, log = self.net.network(torch.cat([u, at.signal], 1), context).chunk(2, 1)
-        mean = in_steps(mean, at.scale).add_(means)
-        if at.keep is not None:
-            mean += rescale(distance, at.keep, 0, SHARE_BITS)
-        return (mean.clamp_(-Y_MAX, Y_MAX) / FRACTION).float(), at.logs + look_up(self.bound, log)
+        mean = in_steps(mean, self.scale[logs.long()]).add_(means)
+        return (mean.clamp_(-Y_MAX, Y_MAX) / FRACTION).float(), logs + look_up(self.bound, log)
 
     @torch.no_grad()
     def make(self, denoiser: Denoiser):
@@ -328,20 +327,22 @@ class Pairs:
         self,
         h_s: HyperSynthesis,  # that `self.h_s` is the twin of
         denoiser: Denoiser,  # likewise
+        others: Mapping[str, Denoiser] | None = None,  # likewise, by name
     ) -> Iterator[tuple[str, RoundedLayer, IntegerLayer, str]]:
         "Name of a rounded layer, the layer, its twin, and the name of the twin's weights in a file."
         details = {} if h_s.detail is None else {"detail": "detail"}
         for name, file in ({"net.2": "up", "head": "head"} | details).items():
             layer, twin = h_s.get_submodule(name), self.h_s.get_submodule(file)
             yield f"h_s.{name}", layer, twin, f"h_s.{file}.weight"
-        for name, twin in self.denoiser.net.named_modules():
-            if isinstance(twin, IntegerLayer):
-                file = file_name(f"{name}.weight")
-                yield f"denoiser.{name}", denoiser.get_submodule(name), twin, f"denoiser.{file}"
+        for place, network in {"denoiser": denoiser, **{f"others.{n}": v for n, v in (others or {}).items()}}.items():
+            for name, twin in self.get_submodule(place).net.named_modules():
+                if isinstance(twin, IntegerLayer):
+                    file = file_name(f"{name}.weight")
+                    yield f"{place}.{name}", network.get_submodule(name), twin, f"{place}.{file}"
 
 # %% ../../nbs/model/twin.ipynb #28dd8afd
 class IntegerNetworks(Pairs, nn.Module):
-    "The twins of h_s and the denoiser."
+    "The twins of h_s, the denoiser, and other denoisers in its place."
 
     def __init__(
         self,
@@ -350,12 +351,21 @@ class IntegerNetworks(Pairs, nn.Module):
     ):
         super().__init__()
         self.h_s, self.denoiser = IntegerHyperSynthesis(h_s), IntegerDenoiser(denoiser)
-        self.margin = partial(tile_margin, denoiser)  # found when it is needed
+        self.others = nn.ModuleDict()
 
     @property
     def ready(self) -> bool:
         "Whether it was calibrated."
         return bool(self.denoiser.net.head.narrow)
+
+    def add(self, name: str, denoiser: Denoiser):
+        "Another denoiser, whose twin `make_other` fills."
+        self.others[name] = IntegerDenoiser(denoiser)
+
+    def make_other(self, name: str, h_s: HyperSynthesis, denoiser: Denoiser):
+        "Fill the integers of one of the others from it and h_s, both calibrated."
+        denoiser.hyper.unit.copy_(h_s.head.unit)  # both see the same features
+        self.others[name].make(denoiser)
 
     def make(
         self,
@@ -374,7 +384,8 @@ class IntegerNetworks(Pairs, nn.Module):
         "Raise `DiffhyperError` unless every layer is exact for every input."
         for name, layer in self.h_s.named_children():
             check_conv(layer, f"h_s.{name}")
-        check_denoiser(self.denoiser)
+        for twin in (self.denoiser, *self.others.values()):
+            check_denoiser(twin)
 
 # %% ../../nbs/model/twin.ipynb #5b5a485f
 class IntegerFeatures(IntegerNetworks):
@@ -384,13 +395,14 @@ class IntegerFeatures(IntegerNetworks):
     def features(
         self,
         size: int | None,  # of tiles, as in `in_tiles`
+        twin: IntegerDenoiser,  # whose features they are
         **conditions: Tensor,  # (B, C, h, w) integers, by name
     ) -> Tensor:  # (B, channels, h, w) in units of the stream, float32
         "The sum of what the conditions contribute."
 
         def tile(*parts):
             named = dict(zip(conditions, parts, strict=True))
-            return (self.denoiser.net.features(**named).float(),)
+            return (twin.net.features(**named).float(),)
 
         inputs = tuple(conditions.values())
         return in_tiles(tile, inputs, 0, (1,) * len(inputs), size=size)[0]
@@ -420,6 +432,7 @@ class IntegerEntropyModel(IntegerFeatures):
         level: Tensor,  # (B,) int64
         coding_steps: int,  # 0, 1, 2, 4 or 8
         size: int | None = None,  # of tiles, as in `in_tiles`
+        denoiser: int = 0,  # its number: 0, or from 1 that of one of the others
         **conditions: Tensor,  # further ones of the denoiser, integers in their layer's unit
     ) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:  # (y_hat, known) -> mean, index
         """The Gaussians of a walk, of all elements (B, M, h, w).
@@ -427,19 +440,19 @@ class IntegerEntropyModel(IntegerFeatures):
         own = prior.means / FRACTION, table_index(prior.logs)
         if coding_steps == 0:
             return lambda y_hat, known: own
-        net = self.denoiser.net
-        features = self.features(size, hyper=prior.features, **conditions)
+        twin = (self.denoiser, *self.others.values())[denoiser]
+        net, features = twin.net, self.features(size, twin, hyper=prior.features, **conditions)
         biases = net.condition(level, coding_steps)
 
         def tile(y_hat, known, means, logs, features):
-            mean, log = self.denoiser(y_hat, known, means, logs, Context(features, biases))
+            mean, log = twin(y_hat, known, means, logs, Context(features, biases))
             return mean, table_index(log)
 
         @torch.no_grad()
         def predict(y_hat, known):
             require_known(known)
             inputs = *first_channels(net.M, y_hat, known, prior.means, prior.logs), features
-            found = in_tiles(tile, inputs, self.margin(), (1,) * 5, (1, 1), size)
+            found = in_tiles(tile, inputs, twin.margin(), (1,) * 5, (1, 1), size)
             return tuple(completed(v, whole) for v, whole in zip(found, own, strict=True))
 
         return predict
