@@ -26,6 +26,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from .coding import Adapter, Analysis, as_float
+from .family import BASE
 from .hub import described
 from .hyperprior import BOTTLENECK_LR, DiffusionHyperprior, Networks
 from .identity import check_finite
@@ -271,8 +272,9 @@ class ShortcutMeanScale(DiffusionHyperprior):
         quality: float | Tensor | None = None,  # in [0, 1]; None: 0.5
         coding_steps: int = 0,  # there is no denoiser that could take more
         restore: bool = False,  # nor one that could restore
+        denoiser: str = BASE,  # nor another one
     ) -> dict:  # as the whole model
-        return super().forward(x, quality, coding_steps, restore)
+        return super().forward(x, quality, coding_steps, restore, denoiser)
 
 # %% ../../nbs/codec/baselines.ipynb #04e98638
 class PlainTransforms(DiffusionHyperprior):
@@ -330,13 +332,18 @@ def coder_of(
     coding_steps: int,  # of ours
     restore: bool,  # of ours
     effort: int = 0,  # of ours: iterations of a search
+    denoiser: str = BASE,  # of ours: which one codes
 ) -> tuple[Callable[[Image.Image], bytes], Callable[[bytes], Image.Image]]:
     "Picture to file and file to picture."
     if isinstance(model, Baseline):
-        require(not effort, f"{model.name} has no encoder that searches; leave effort out")
+        plain = not effort and denoiser == BASE
+        require(plain, f"{model.name} has no encoder that searches and no denoiser; leave effort and denoiser out")
         return partial(model.encode, quality=quality), model.decode
     untrained = isinstance(model, ShortcutMeanScale) and (coding_steps or restore or effort)
     hint = "use coding_steps 0, restore off and no effort"
     require(not untrained, f"{ShortcutMeanScale.kind} has no trained denoiser; {hint}")
-    encode = partial(compress_image, model, quality=quality, coding_steps=coding_steps, effort=effort)
+    wanted = not restore or model.restores
+    require(wanted, "these weights are not made to restore latents; use restore off (--restore false)")
+    how = dict(quality=quality, coding_steps=coding_steps, effort=effort, denoiser=denoiser)
+    encode = partial(compress_image, model, **how)
     return encode, partial(decompress_image, model, restore=restore)

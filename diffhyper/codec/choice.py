@@ -7,6 +7,7 @@ __all__ = ['LEVEL_STRIDE', 'Coded', 'priced', 'Choice', 'lines_of', 'choose']
 
 # %% ../../nbs/codec/choice.ipynb #choice-imports
 import time
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -80,7 +81,9 @@ def choose(
             start = time.perf_counter()
             if until is not None and start + seconds >= until:
                 return best
-            latent = model.analyse(x, value) if name == "level" else best.latent
+            latent = best.latent
+            if name == "level":
+                latent = replace(model.analyse(x, value), denoiser=latent.denoiser)
             steps = value if name == "coding_steps" else best.coding_steps
             found = Choice(latent, steps, priced(model, x, latent, steps, weight))
             seconds = max(seconds, time.perf_counter() - start)

@@ -7,7 +7,7 @@ __all__ = ['HEAD', 'PICTURE_TILE', 'SCALES', 'OTHER_LATENT', 'ONE_RATE', 'qualit
            'Latent', 'Head', 'Strings', 'take_strings', 'latent_crc', 'Sizes', 'as_float', 'as_bytes', 'Analysis',
            'restore_in_tiles', 'Drawing', 'fill_mean', 'Finishing', 'quantise', 'Residuals', 'form_of_part', 'Walking',
            'check_latent', 'Writing', 'Reading', 'Dividing', 'Files', 'Previews', 'noisy_values', 'coded_values',
-           'Estimation', 'check_qualities', 'Adapter', 'doubting', 'Coding']
+           'Estimation', 'Likelihoods', 'check_qualities', 'Adapter', 'doubting', 'Coding']
 
 # %% ../../nbs/codec/coding.ipynb #beef1012
 import struct
@@ -22,14 +22,17 @@ from compressai.ops import quantize_ste
 from torch import Tensor
 
 from .effort import Effort
+from .family import BASE
 from .pieces import check_pieces, read_pieces, write_pieces
 from ..config import DiffhyperError, require
 from ..model.transforms import HYPER_BLOCK
+from ..model.bank import bank_likelihood
 from ..model.cells import Cells, cell_centre, cell_likelihood
 from ..model.config import MOST_PIECES, check_coding_steps, check_quality, plain_number, spell, whole_number
 from diffhyper.model.diffusion import (
     Hyperprior,
     Part,
+    Predict,
     Step,
     plan_steps,
     predictor,
@@ -80,6 +83,7 @@ class Latent:
     known: Tensor | None = None  # (M, h, w) to which level y is known, 0: not at all; None: nothing is missing
     prior: Hyperprior | None = None  # that z sets up, where it was decoded
     coding_steps: int = 0  # of the strings that were decoded
+    denoiser: int = 0  # number of the one that codes it
 
     @property
     def whole(self) -> bool:
@@ -97,6 +101,7 @@ class Head(NamedTuple):
     coding_steps: int  # 0, 1, 2, 4 or 8
     crc: int  # CRC-32 of the decoded latent
     pieces: int = 1  # strings of every step
+    denoiser: int = 0  # number of the one that codes; 0 without coding steps
 
     @property
     def total(self) -> int:
@@ -105,13 +110,14 @@ class Head(NamedTuple):
 
     def pack(self) -> bytes:
         "As a byte string."
-        return HEAD.pack(self.level, self.coding_steps + MOST_PIECES * (self.pieces - 1), self.crc)
+        steps = self.coding_steps + MOST_PIECES * (self.pieces - 1)
+        return HEAD.pack(self.level, steps, self.crc) + bytes([self.denoiser]) * (self.denoiser > 0)
 
     @classmethod
     def unpack(cls, data: bytes) -> "Head":  # from `pack`
         "From a byte string."
-        level, steps, crc = HEAD.unpack(data)
-        return cls(level, check_coding_steps(steps % MOST_PIECES), crc, 1 + steps // MOST_PIECES)
+        level, steps, crc = HEAD.unpack_from(data)
+        return cls(level, check_coding_steps(steps % MOST_PIECES), crc, 1 + steps // MOST_PIECES, *data[HEAD.size :])
 
 # %% ../../nbs/codec/coding.ipynb #cc0b31ac
 class Strings(NamedTuple):
@@ -128,8 +134,8 @@ class Strings(NamedTuple):
     @classmethod
     def of(cls, chunks: tuple[bytes, ...]) -> "Strings":  # head, z and the steps that have arrived
         "The strings of one picture from `chunks()`, or the first of them."
-        wanted = f"strings must begin with a head of {HEAD.size} bytes and z; pass what compress returned"
-        require(len(chunks) >= 2 and len(chunks[0]) == HEAD.size, wanted)
+        wanted = f"strings must begin with a head of {HEAD.size} bytes or one more, and z; pass what compress returned"
+        require(len(chunks) >= 2 and len(chunks[0]) in (HEAD.size, HEAD.size + 1), wanted)
         head = Head.unpack(chunks[0])
         return cls(head, chunks[1], tuple(chunks[2 : 2 + head.total]))
 
@@ -270,13 +276,18 @@ class Drawing:
         "Picture of a latent."
         return self.g_s(y_hat / self.gain(quality), quality).float()
 
+    def restoring(self, restore: bool | None) -> bool:  # None: not asked for
+        "Whether latents are denoised before synthesis."
+        return self.restores if restore is None else restore
+
     def draw(
         self,
         prior: Hyperprior,  # that z_hat sets up
         y_hat: Tensor,  # (B, M, h, w), complete
         size: tuple[int, int],  # (H, W) of the picture
-        restore: bool = True,  # denoise the latent before synthesis
+        restore: bool | None = None,  # denoise the latent before synthesis; None: if the weights are made for it
         eight_bit: bool = False,  # round to uint8, tile by tile
+        denoiser: int = 0,  # number of the one that restores
     ) -> Tensor:  # (B, 3, H, W)
         "The picture of a complete latent."
 
@@ -284,7 +295,8 @@ class Drawing:
             x = self.synthesise(y_hat, prior.quality)
             return (as_bytes(x) if eight_bit else x,)
 
-        y_hat = restore_in_tiles(self.denoiser, prior, y_hat) if restore else y_hat
+        if self.restoring(restore):
+            y_hat = restore_in_tiles(self.denoiser_of(denoiser), prior, y_hat)
         (x_hat,) = in_tiles(picture, (y_hat,), self.pair.margin, (1,), (self.stride,), self.picture_tile)
         return x_hat[..., : size[0], : size[1]]
 
@@ -321,12 +333,13 @@ class Finishing(Drawing):
         sampling_steps = whole_number(sampling_steps, "sampling_steps", 0, self.denoiser.scheduler.num_train_timesteps)
         if latent.whole:
             return latent
+        denoiser = self.denoiser_of(latent.denoiser)
         y_hat = torch.where(latent.known > 0, latent.y, latent.prior.means_hat)
         if sampling_steps:
             known = latent.known
-            y_hat = preview_sample(self.denoiser, latent.prior, y_hat, known, sampling_steps, generator)
+            y_hat = preview_sample(denoiser, latent.prior, y_hat, known, sampling_steps, generator)
         else:
-            y_hat = fill_mean(self.denoiser, latent, y_hat)
+            y_hat = fill_mean(denoiser, latent, y_hat)
         return replace(latent, y=y_hat, known=None)
 
     @torch.no_grad()
@@ -334,12 +347,13 @@ class Finishing(Drawing):
         self,
         latent: Latent,  # whole
         size: tuple[int, int],  # (H, W) of the picture
-        restore: bool = True,  # denoise the latent before synthesis
+        restore: bool | None = None,  # denoise the latent before synthesis; None: if the weights are made for it
         eight_bit: bool = False,  # round to uint8, tile by tile
     ) -> Tensor:  # (1, 3, H, W), nominally in [0, 1]
         "The picture of a latent; raises `DiffhyperError` if some of it is missing."
         require(latent.whole, "some of the latent has not arrived; complete it first: model.fill_in(latent)")
-        return self.draw(self.prior_of(latent), latent.y, check_picture_size(size), restore, eight_bit)
+        size = check_picture_size(size)
+        return self.draw(self.prior_of(latent), latent.y, size, restore, eight_bit, latent.denoiser)
 
 # %% ../../nbs/codec/coding.ipynb #ea2f4d9c
 SCALES = scale_table()
@@ -401,6 +415,18 @@ class Walking:
         "The table of every element of z: that of its channel."
         return torch.arange(self.N, dtype=torch.int32).view(1, -1, 1, 1).expand(1, self.N, *size)
 
+    def write_z(self, symbols: Tensor, level: int) -> bytes:  # (1, N, h, w), 0 to 255
+        "The string of z: under the bank of priors, if there is one, else under a table for every channel."
+        if self.bank:
+            return self.bank.coder(level).encode(symbols)
+        return self.coders()[0].encode(symbols.cpu(), self.z_index(symbols.shape[-2:]))
+
+    def read_z(self, string: bytes, size: tuple[int, int], level: int) -> Tensor:  # (h, w) of z, 0 to 255
+        "z (1, N, h, w) int32; raises `DiffhyperError` for a string that no encoder made."
+        if self.bank:
+            return self.bank.coder(level).decode(string, size)
+        return self.coders()[0].decode(string, self.z_index(size))
+
     def anchor(
         self,
         y: Tensor,  # (B, M, h, w)
@@ -441,8 +467,9 @@ class Writing(Walking):
         coding_steps, level = check_coding_steps(coding_steps), check_level(latent.level)
         pieces = check_pieces(pieces)
         check_latent(latent)
-        (z_coder, y_coder), z, steps = self.coders(), self.round_z(latent.z), []
-        make_prior, predict = self.entropy_model(z, self.quality_of(level), coding_steps)
+        y_coder, z, steps = self.coders()[1], self.round_z(latent.z), []
+        number = latent.denoiser if coding_steps else 0
+        make_prior, predict = self.entropy_model(z, self.quality_of(level), coding_steps, denoiser=number)
         plan, crc = self.plan(latent.y, coding_steps), latent_crc(z)
         for part in walk(self.anchor(latent.y, plan, make_prior), plan, predict):
             form = form_of_part(part)
@@ -450,8 +477,7 @@ class Writing(Walking):
             steps += write_pieces(form, symbols, form.coder or y_coder, pieces)
             part.y_hat = form.values(symbols)
             crc = self.part_crc(part, symbols, crc)
-        z_string = z_coder.encode(z.cpu(), self.z_index(z.shape[-2:]))
-        return Strings(Head(level, coding_steps, crc, pieces), z_string, tuple(steps))
+        return Strings(Head(level, coding_steps, crc, pieces, number), self.write_z(z, level), tuple(steps))
 
 # %% ../../nbs/codec/coding.ipynb #61c8e0b8
 OTHER_LATENT = (
@@ -470,13 +496,13 @@ class Reading(Walking):
         size: tuple[int, int],  # (H, W) of the picture
     ) -> Latent:
         "The latent; raises `DiffhyperError` if all strings are there and it is not the one that was encoded."
-        (level, coding_steps, expected, pieces), device = strings.head, self.lambda_range.device
+        (level, coding_steps, expected, pieces, number), device = strings.head, self.lambda_range.device
         size = check_picture_size(size)
         check_precision(self)
-        z_coder, y_coder = self.coders()
+        y_coder = self.coders()[1]
         h, w = (s // self.downsampling_factor for s in padded_size(size, self.downsampling_factor))
-        z = z_coder.decode(strings.z, self.z_index((h, w))).to(device)
-        prior, predict = self.entropy_model(z.float(), self.quality_of(level), coding_steps)
+        z = self.read_z(strings.z, (h, w), level).to(device)
+        prior, predict = self.entropy_model(z.float(), self.quality_of(level), coding_steps, denoiser=number)
         y_hat = torch.zeros(1, self.M, HYPER_BLOCK * h, HYPER_BLOCK * w, dtype=torch.float32, device=device)
         steps = self.plan(y_hat, coding_steps)[: -(-len(strings.steps) // pieces)]
         known, crc = torch.zeros(y_hat.shape[1:], dtype=torch.uint8, device=device), latent_crc(z)
@@ -487,7 +513,7 @@ class Reading(Walking):
             y_hat = part.into(y_hat, part.y_hat)
             known[part.subset] = torch.where(there, part.level, part.start).to(known)
             crc = self.part_crc(part, symbols, crc)
-        latent = Latent(y_hat, z + self.medians(), level, known, prior(), coding_steps)
+        latent = Latent(y_hat, z + self.medians(), level, known, prior(), coding_steps, number)
         if latent.whole and crc != expected:
             raise UndecodableError(OTHER_LATENT)
         return latent
@@ -521,27 +547,30 @@ class Files(Dividing):
         effort_sec: float | None = None,  # seconds after which the search has to be over; None: no deadline
         seed: int = 0,  # of the search
         pieces: int = 1,  # strings of every step, 1 to 16
+        denoiser: str = BASE,  # which one codes, of `denoiser_names`
     ) -> Strings:
         "The bytes of a picture; raises `DiffhyperError` for what cannot be meant as one."
         spent, x, coding_steps = Effort.of(effort, effort_sec, seed), self.pictures(x), check_coding_steps(coding_steps)
+        number = self.denoiser_number(denoiser)
         if spent:
-            found = self.search(x, self.analyse(x, level), coding_steps, spent, progress)
+            latent = replace(self.analyse(x, level), denoiser=number)
+            found = self.search(x, latent, coding_steps, spent, progress)
             return self.divided(found, x.shape[-2:], pieces)
         passes = 2 + bool(coding_steps) + coding_steps
         with self.progress(x.shape[-2:], passes, "compressing", progress):
-            return self.code(self.analyse(x, level), coding_steps, pieces)
+            return self.code(replace(self.analyse(x, level), denoiser=number), coding_steps, pieces)
 
     def reconstruct(
         self,
         strings: Strings,  # of a picture, all of them
         size: tuple[int, int],  # (H, W) of the picture
-        restore: bool = True,  # denoise the latent before synthesis
+        restore: bool | None = None,  # denoise the latent before synthesis; None: if the weights are made for it
         progress: bool = False,  # show a progress bar
         eight_bit: bool = False,  # uint8 in place of [0, 1]; saves memory for large pictures
     ) -> Tensor:  # (1, 3, H, W)
         "The picture; raises `DiffhyperError` when strings are missing or decode to another latent."
         coding_steps, arrived = strings.head.coding_steps, len(strings.steps)
-        passes, size = 1 + bool(coding_steps) * (1 + arrived) + bool(restore), check_picture_size(size)
+        passes, size = 1 + bool(coding_steps) * (1 + arrived) + self.restoring(restore), check_picture_size(size)
         with self.progress(size, passes, "decompressing", progress):
             latent = self.decode(strings, size)
             missing = f"{arrived} of {strings.head.total} step chunks have arrived"
@@ -563,7 +592,7 @@ class Previews(Files):
         "The best picture, or a plausible one, from the strings that have arrived."
         latent = self.decode(strings, size)
         filled = self.fill_in(latent, sampling_steps, generator)
-        return self.finish(filled, size, latent.whole, eight_bit)
+        return self.finish(filled, size, None if latent.whole else False, eight_bit)
 
 # %% ../../nbs/codec/coding.ipynb #c2990dfc
 def noisy_values(
@@ -594,13 +623,35 @@ class Estimation:
     def quantise_z(
         self,
         z: Tensor,  # (B, N, h, w)
+        quality: Tensor | None = None,  # (B,) in [0, 1], which a bank of priors looks at; None: the bottleneck's
     ) -> tuple[Tensor, Tensor]:  # z_hat, likelihood
-        "Rounded hyper-latent with a straight-through gradient, and its likelihood under the entropy bottleneck."
+        "Rounded hyper-latent with a straight-through gradient, and its likelihood: in training the bottleneck's."
         with full_precision(z):
             if self.training:
                 likelihood = noisy_likelihood(self.entropy_bottleneck, z)
                 return self.medians() + quantize_ste(z - self.medians()), likelihood
-            return self.entropy_bottleneck(z)
+            z_hat, likelihood = self.entropy_bottleneck(z)
+            if self.bank and quality is not None:
+                levels = (quality * (LEVELS - 1)).round().int().tolist()
+                likelihood = bank_likelihood(self.bank, self.round_z(z), levels)
+            return z_hat, likelihood
+
+# %% ../../nbs/codec/coding.ipynb #coding-likelihoods
+class Likelihoods(Estimation):
+    "Those of y, step by step or all at once."
+
+    def estimated(
+        self,
+        y: Tensor,  # (B, M, h, w) before quantisation
+        steps: list[Step],  # of a plan
+        prior: Hyperprior,  # that z_hat sets up
+        predict: Predict,  # the Gaussians: in evaluation with indices of the coder's tables
+    ) -> Iterator[tuple[Part, Tensor]]:  # a part with its values, and their likelihood (B, n)
+        "Walk, in training with a gradient."
+        values = noisy_values if self.training else coded_values
+        for part in walk(self.anchor(y, steps, lambda: prior), steps, predict):
+            part.y_hat, likelihood = values(part, part.of(y))
+            yield part, likelihood
 
     def estimate(
         self,
@@ -608,18 +659,18 @@ class Estimation:
         z_hat: Tensor,  # (B, N, h/4, w/4)
         quality: Tensor,  # (B,) in [0, 1]
         coding_steps: int,  # 0, 1, 2, 4 or 8
+        denoiser: int = 0,  # its number
     ) -> tuple[Hyperprior, Tensor, Tensor]:  # prior, y_hat and likelihood (B, M, h, w)
         "The latent after the walk and the likelihood of every element, the product over all steps that it takes."
         if self.training:
-            prior, values = self.hyperprior(z_hat, quality), noisy_values
-            predict = predictor(self.denoiser, prior, coding_steps)
+            prior = self.hyperprior(z_hat, quality)
+            predict = predictor(self.denoiser_of(denoiser), prior, coding_steps)
         else:
-            symbols, values = (z_hat - self.medians()).round(), coded_values
-            make_prior, predict = self.entropy_model(symbols, quality, coding_steps, estimate=True)
+            symbols = (z_hat - self.medians()).round()
+            make_prior, predict = self.entropy_model(symbols, quality, coding_steps, True, denoiser)
             prior = make_prior()
-        y_hat, likelihood, plan = torch.zeros_like(y), torch.ones_like(y), self.plan(y, coding_steps)
-        for part in walk(self.anchor(y, plan, lambda: prior), plan, predict):
-            part.y_hat, chances = values(part, part.of(y))
+        y_hat, likelihood, steps = torch.zeros_like(y), torch.ones_like(y), self.plan(y, coding_steps)
+        for part, chances in self.estimated(y, steps, prior, predict):
             y_hat, likelihood = part.into(y_hat, part.y_hat), part.into(likelihood, part.of(likelihood) * chances)
         return prior, y_hat, likelihood
 
@@ -674,6 +725,7 @@ class Adapter(Previews):
         effort: int = 0,  # iterations of a search for a better latent; 0: none
         effort_sec: float | None = None,  # seconds for each picture, after which its search is over; None: no deadline
         seed: int = 0,  # of the search
+        denoiser: str = BASE,  # which one codes, of `denoiser_names`: a larger one takes fewer bits and more time
     ) -> dict:  # strings: list of chunks, each a list of B byte strings; shape: (H, W)
         "Real bytes of a batch of pictures; raises `DiffhyperError` for what cannot be meant as pictures."
         one_by_one = "compress them one by one for several"
@@ -681,7 +733,7 @@ class Adapter(Previews):
         require(not getattr(plain_number(quality), "shape", ()), several)
         x, level = self.pictures(x), self.level_of(quality)
         how = level, coding_steps, progress, effort, effort_sec, seed
-        pictures = [self.encode(v, *how).chunks() for v in x.split(1)]
+        pictures = [self.encode(v, *how, denoiser=denoiser).chunks() for v in x.split(1)]
         return {"strings": [list(chunk) for chunk in zip(*pictures, strict=True)], "shape": tuple(x.shape[-2:])}
 
 # %% ../../nbs/codec/coding.ipynb #doubting
@@ -698,14 +750,14 @@ def doubting(
         ) from None
 
 # %% ../../nbs/codec/coding.ipynb #5026a375
-class Coding(Adapter, Analysis, Finishing, Estimation):
+class Coding(Adapter, Analysis, Finishing, Likelihoods):
     "All that turns pictures into bytes and back."
 
     def decompress(
         self,
         strings: list[list[bytes]],  # from compress
         shape: tuple[int, int],  # (H, W), from compress
-        restore: bool = True,  # denoise the latent before synthesis
+        restore: bool | None = None,  # denoise the latent before synthesis; None: if the weights are made for it
         progress: bool = False,  # show a progress bar where a picture takes several tiles
         eight_bit: bool = False,  # uint8 in place of [0, 1]; saves memory for large pictures
     ) -> dict:  # x_hat (B, 3, H, W) in [0, 1]

@@ -5,17 +5,18 @@
 # %% auto #0
 __all__ = ['MAGIC', 'VERSIONS', 'HEADER_BYTES', 'FIXED', 'TAIL', 'MAX_PIXELS', 'BLOCK', 'MAX_ICC', 'MAX_EXIF', 'MAX_XMP',
            'INFLATED', 'varint', 'read_varint', 'Announced', 'Header', 'check_size', 'check_magic', 'in_pieces',
-           'read_header', 'pack', 'Chunk', 'read_chunk', 'Contents', 'read_contents', 'unpack', 'read_bytes', 'inflate',
-           'weights_text', 'chunk_table', 'describe', 'header_fields']
+           'later_bytes', 'read_header', 'pack', 'Chunk', 'read_chunk', 'Contents', 'read_contents', 'unpack',
+           'read_bytes', 'inflate', 'weights_text', 'denoiser_text', 'chunk_table', 'describe', 'header_fields']
 
 # %% ../../nbs/codec/container.ipynb #f020b167
+import json
 import struct
 import zlib
 from dataclasses import dataclass, replace
 from itertools import accumulate, takewhile
 from pathlib import Path
 
-from .names import EARLIER, weights_name
+from .names import EARLIER, known_weights, read_metadata, weights_name
 from ..config import DiffhyperError, existing_path, require
 from ..model.config import CODING_STEPS, MOST_PIECES, pixel_limit
 
@@ -44,8 +45,8 @@ def read_varint(
 
 # %% ../../nbs/codec/container.ipynb #6118de61
 MAGIC = b"\x93DHP"
-VERSIONS = 1, 2  # without and with the fields of a file in pieces
-HEADER_BYTES = 32  # of the longest header
+VERSIONS = 1, 2  # without and with the fields of a file in pieces or by another denoiser
+HEADER_BYTES = 33  # of the longest header
 FIXED = struct.Struct(">4s4B")  # magic, version, flags, quality level, coding steps: before width and height
 TAIL = struct.Struct(">III")  # fingerprint, CRC of the latent, CRC of the header: after them
 
@@ -71,7 +72,7 @@ class Announced:
     @property
     def version(self) -> int:
         "Of the format."
-        return 1 if self.pieces == 1 and self.kept is None else 2
+        return 1 if self.pieces == 1 and self.kept is None and not self.denoiser else 2
 
     @property
     def extent(self) -> str:
@@ -109,13 +110,14 @@ class Header(Announced):
     xmp: bool = False  # there is an XMP chunk
     pieces: int = 1  # of every step, each a chunk
     kept: int | None = None  # pieces of y in a file that was cut; None: all
+    denoiser: int = 0  # number of the one that coded the steps, in the weights
 
     def to_bytes(self) -> bytes:
         "The header as it stands in a file, its CRC included."
-        flags = self.grey | self.alpha << 1 | self.icc << 2 | self.exif << 3 | self.xmp << 4
+        flags = self.grey | self.alpha << 1 | self.icc << 2 | self.exif << 3 | self.xmp << 4 | bool(self.denoiser) << 5
         data = FIXED.pack(MAGIC, self.version, flags, self.quality_level, self.coding_steps)
         data += varint(self.width) + varint(self.height)
-        data += bytes([self.pieces, self.present]) * (self.version > 1)
+        data += bytes([self.pieces, self.present]) * (self.version > 1) + bytes([self.denoiser]) * bool(self.denoiser)
         data += struct.pack(">II", self.fingerprint, self.latent_crc)
         return data + zlib.crc32(data).to_bytes(4, "big")
 
@@ -152,16 +154,30 @@ def in_pieces(
     header: Header,  # as far as version 1 goes
     pieces: int,  # of every step
     present: int,  # in the file
+    *denoiser: int,  # where the flags say so: its number
 ) -> Header:
     "A header of version 2; raises `DiffhyperError` for numbers that no encoder writes."
     header = replace(header, pieces=pieces)
     whole = present == header.total
-    possible = 1 <= pieces <= MOST_PIECES and present <= header.total and not (whole and pieces == 1)
+    possible = 1 <= pieces <= MOST_PIECES and present <= header.total and not (whole and pieces == 1 and not denoiser)
     stranger = "the file was made by another program"
+    named = not denoiser or (denoiser[0] and header.coding_steps)
+    require(named, f"the header names a denoiser {denoiser} for {header.coding_steps} coding steps; {stranger}")
     require(
         possible, f"the header claims {present} pieces of {pieces} for each of {header.coding_steps} steps; {stranger}"
     )
-    return header if whole else replace(header, kept=present)
+    return replace(header, kept=None if whole else present, denoiser=sum(denoiser))
+
+# %% ../../nbs/codec/container.ipynb #later-bytes
+def later_bytes(
+    data: bytes,  # a file, or its first bytes
+) -> int:
+    "How many bytes version 2 adds to a header; raises `DiffhyperError` for flags of a newer program."
+    later, flags = data[4:5] == b"\2", int.from_bytes(data[5:6], "big")
+    unknown = f"the header has unknown flags ({flags:08b})"
+    remedy = "update diffhyper, or get the file again if it may be damaged"
+    require(flags < 32 << later, f"{unknown}; the file was made by a newer program: {remedy}")
+    return later * (2 + (flags >> 5))
 
 # %% ../../nbs/codec/container.ipynb #ae66e0e9
 def read_header(
@@ -172,14 +188,12 @@ def read_header(
     check_magic(data)
     width, end = read_varint(data, FIXED.size)
     height, end = read_varint(data, end)
-    extra = 2 * (data[4:5] == b"\2")
+    extra = later_bytes(data)
     there = height is not None and len(data) >= end + extra + TAIL.size
     require(there, f"the file is cut short within its header ({len(data)} bytes); get it again")
     _, _, flags, level, steps = FIXED.unpack_from(data)
     fingerprint, latent_crc, crc = TAIL.unpack_from(data, end + extra)
     require(zlib.crc32(data[: end + extra + 8]) == crc, "the header is damaged (checksum); get the file again")
-    unknown = f"the header has unknown flags ({flags:08b})"
-    require(flags < 32, f"{unknown}; the file was made by a newer program, update diffhyper")
     require(steps in CODING_STEPS, f"the header claims {steps} coding steps; the file was made by another program")
     check_size(width, height, max_pixels)
     parts = (bool(flags & bit) for bit in (1, 2, 4, 8, 16))
@@ -338,6 +352,18 @@ def weights_text(
     name, earlier = weights_name(header.fingerprint), EARLIER.get(header.fingerprint)
     return name or (f"{earlier}, not here" if earlier else "unknown here")
 
+# %% ../../nbs/codec/container.ipynb #denoiser-text
+def denoiser_text(
+    header: Header,  # of a file
+) -> str:
+    "The name of the denoiser that coded a file, where its weights are here, else its number."
+    if not header.denoiser:
+        return "base" if header.coding_steps else "none"
+    path = known_weights().get(weights_name(header.fingerprint))
+    names = list(json.loads(read_metadata(path).get("config", "{}")).get("family", {})) if path else []
+    known = header.denoiser <= len(names)
+    return names[header.denoiser - 1] if known else f"number {header.denoiser} of the weights"
+
 # %% ../../nbs/codec/container.ipynb #f2a30015
 def chunk_table(
     contents: Contents,  # of a file
@@ -364,7 +390,8 @@ def describe(
     lines = [
         f"{h.width}x{h.height} {h.mode}, {contents.size} bytes, {bpp:.3f} bits per pixel",
         f"quality {h.quality_level / 255:.2f}, coding steps {h.coding_steps}, "
-        f"weights {weights_text(h)} (fingerprint {h.fingerprint:08x})",
+        + f"denoiser {denoiser_text(h)}, " * bool(h.denoiser)
+        + f"weights {weights_text(h)} (fingerprint {h.fingerprint:08x})",
         state,
     ]
     return "\n".join(lines + chunk_table(contents))
@@ -385,6 +412,7 @@ def header_fields(
         ("width", len(varint(h.width)), str(h.width)),
         ("height", len(varint(h.height)), str(h.height)),
         *[("pieces", 1, str(h.pieces)), ("there", 1, h.extent)] * (h.version > 1),
+        *[("denoiser", 1, denoiser_text(h))] * bool(h.denoiser),
         ("weights", 4, weights_text(h)),
         ("CRC latent", 4, f"{h.latent_crc:08x}"),
         ("CRC header", 4, raw[-4:].hex()),

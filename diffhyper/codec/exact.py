@@ -4,21 +4,23 @@
 
 # %% auto #0
 __all__ = ['NOT_FINITE', 'indexed', 'tables_version', 'Calibration', 'Tables', 'update_tables', 'refit_quantiles', 'Updated',
-           'Gaussians', 'make_room', 'Exact']
+           'Gaussians', 'make_room', 'make_bank', 'Exact']
 
 # %% ../../nbs/codec/exact.ipynb #51fd98e7
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import torch
 from compressai.entropy_models import EntropyBottleneck, EntropyModel, GaussianConditional
 from compressai.models import CompressionModel
-from torch import Tensor
+from torch import Tensor, nn
 
-from .identity import SOURCE, TABLES, Identity, check_finite, is_table, source_crc
+from .family import BASE
+from .identity import SOURCE, TABLES, Identity, check_finite, is_table, other_sources, source_crc
 from .weights import plain_names
 from ..config import require
 from ..data.datasets import sample_crops
+from ..model.bank import empty_bank
 from ..model.config import CODING_STEPS
 from ..model.diffusion import Hyperprior, Predict, predictor
 from ..model.entropy import SymbolCoder, scale_index, scale_table
@@ -48,28 +50,41 @@ def tables_version(
 class Calibration:
     """Units of the twin's activations.
 
-    Expects `h_s`, `denoiser`, `entropy_bottleneck`, `variable_rate`, a forward as in CompressAI, and `pictures`.
+    Expects `h_s`, `denoiser`, `others`, `denoiser_of`, `entropy_bottleneck`, `variable_rate`, `pictures`, and a
+    forward as in CompressAI.
     """
+
+    def watched(self, name: str) -> tuple[nn.Module, ...]:
+        "The networks whose units are found together with those of a denoiser."
+        return (self.h_s, self.denoiser) if name == BASE else (self.others[name],)
+
+    def uncalibrated(self) -> list[str]:
+        "Denoisers with units that are not known."
+        names = [BASE, *self.others]
+        return [n for n in names if not all(layer.unit > 0 for layer in rounded_layers(*self.watched(n)))]
 
     @property
     def calibrated(self) -> bool:
         "Whether the units of the twin's activations are known."
-        return all(layer.unit > 0 for layer in rounded_layers(self.h_s, self.denoiser))
+        return not self.uncalibrated()
 
     @torch.no_grad()
     def calibrate(
         self,
         crops: Tensor,  # (n, 3, H, W) in [0, 1], sides multiples of `downsampling_factor`
+        names: Iterable[str] | None = None,  # of denoisers; None: all
     ):
         "Find the units of the twin's activations on pictures, at all qualities and numbers of steps."
+        names = [BASE, *self.others] if names is None else names
         crops, was = self.pictures(crops), (self.training, self.exact)
         self.eval()
         self.exact = False
-        with calibration(self.h_s, self.denoiser):
-            for x in crops.split(8):
-                for S in CODING_STEPS[1:]:
-                    self(x, self.spread_quality(x), S, restore=False)
-        self.denoiser.hyper.unit.copy_(self.h_s.head.unit)  # both see the same features
+        for name in names:
+            with calibration(*self.watched(name)):
+                for x in crops.split(8):
+                    for S in CODING_STEPS[1:]:
+                        self(x, self.spread_quality(x), S, restore=False, denoiser=name)
+            self.watched(name)[-1].hyper.unit.copy_(self.h_s.head.unit)  # both see the same features
         self.train(was[0])
         self.exact = was[1]
 
@@ -100,11 +115,18 @@ class Tables(Calibration, Identity):
         return self._coders[1]
 
     def make_twin(self):
-        "Fill the integer twin from the networks; calibrates on scikit-image's photographs if training has not."
-        if not self.calibrated:
-            self.calibrate(sample_crops().to(self.lambda_range.device))
-        self.twin.make(self.h_s, self.denoiser, self.gain, self.hyper_gain, self.medians().flatten())
-        self.identity[SOURCE] = source_crc(self.state_dict())
+        "Fill the integer twins of what has changed; calibrates on scikit-image's photographs if training has not."
+        if names := self.uncalibrated():
+            self.calibrate(sample_crops().to(self.lambda_range.device), names)
+        others = self.stale
+        if not self.twin.ready or self.first_changed:
+            self.twin.make(self.h_s, self.denoiser, self.gain, self.hyper_gain, self.medians().flatten())
+            self.identity[SOURCE] = source_crc(self.state_dict())
+            others = list(self.others)  # they see features of the same h_s
+        for name in others:
+            self.twin.make_other(name, self.h_s, self.others[name])
+        if others:
+            self.family_sources.copy_(other_sources(self.state_dict(), self.others))
 
 # %% ../../nbs/codec/exact.ipynb #545d8b29
 def update_tables(
@@ -166,10 +188,11 @@ class Gaussians(Updated):
         symbols: Tensor,  # (B, N, h/4, w/4) integers of z
         quality: Tensor,  # (B,) in [0, 1]
         coding_steps: int,  # 0, 1, 2, 4 or 8
+        denoiser: int = 0,  # its number
     ) -> tuple[Callable[[], Hyperprior], Predict]:  # as `entropy_model`
         "The Gaussians of the networks in floating point."
         prior = self.hyperprior(symbols + self.medians(), quality)
-        return lambda: prior, indexed(predictor(self.denoiser, prior, coding_steps))
+        return lambda: prior, indexed(predictor(self.denoiser_of(denoiser), prior, coding_steps))
 
     def entropy_model(
         self,
@@ -177,14 +200,17 @@ class Gaussians(Updated):
         quality: Tensor,  # (B,) in [0, 1]
         coding_steps: int,  # 0, 1, 2, 4 or 8
         estimate: bool = False,  # of a forward pass: the networks themselves where the twin is out of date
+        denoiser: int = 0,  # its number
     ) -> tuple[Callable[[], Hyperprior], Predict]:  # the prior in real numbers; mean and index of the coder's table
-        "The Gaussians under which y is coded; raises `DiffhyperError` for symbols that are not finite."
+        "The Gaussians under which y is coded; `DiffhyperError` for symbols that are not finite, an unknown denoiser."
+        self.denoiser_of(denoiser)
         require(bool(symbols.isfinite().all()), NOT_FINITE)
         if not (self.exact and self.twin.ready) or (estimate and self.changed):
-            return self.float_model(symbols, quality, coding_steps)
+            return self.float_model(symbols, quality, coding_steps, denoiser)
         level = (quality * 255).round().long()
         prior = self.twin.hyperprior(symbols, level)
-        return partial(prior.real, self.h_s.head.unit, quality), self.twin.gaussians(prior, level, coding_steps)
+        make_prior = partial(prior.real, self.h_s.head.unit, quality)
+        return make_prior, self.twin.gaussians(prior, level, coding_steps, denoiser=denoiser)
 
 # %% ../../nbs/codec/exact.ipynb #1d000107
 def make_room(
@@ -196,6 +222,15 @@ def make_room(
         if (is_table(name) or name.endswith(".scale_table")) and name in state and state[name].shape != v.shape:
             owner, _, last = name.rpartition(".")
             setattr(model.get_submodule(owner), last, v.new_empty(0))
+
+# %% ../../nbs/codec/exact.ipynb #bank-room
+def make_bank(
+    model: CompressionModel,  # changed in place
+    state: dict[str, Tensor],  # that it shall get
+):
+    "Give a model an empty bank of the size that a state dictionary has, or none."
+    tables = {n.removeprefix("bank."): v for n, v in state.items() if n.startswith("bank.")}
+    model.bank = empty_bank(tables).to(model.lambda_range.device) if tables else None
 
 # %% ../../nbs/codec/exact.ipynb #b83f32e0
 class Exact(Gaussians):
@@ -211,4 +246,5 @@ class Exact(Gaussians):
         check_finite(state_dict)
         self._coders = None
         make_room(self, state_dict)
+        make_bank(self, state_dict)
         return CompressionModel.load_state_dict(self, state_dict, strict)

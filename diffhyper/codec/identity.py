@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['TABLES', 'SOURCES', 'PATTERN', 'NAME', 'CONTENT', 'SOURCE', 'NOTHING', 'LEARN', 'check_finite', 'is_table',
-           'state_crc', 'exact_crc', 'part_crc', 'source_crc', 'schedule_crc', 'content_crc', 'earlier_name',
-           'expect_identity', 'learn_identity', 'Identity']
+           'state_crc', 'exact_crc', 'part_crc', 'source_crc', 'other_sources', 'schedule_crc', 'content_crc',
+           'earlier_name', 'expect_identity', 'learn_identity', 'Identity']
 
 # %% ../../nbs/codec/identity.ipynb #1d000003
 import struct
 import zlib
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -55,8 +56,8 @@ def state_crc(
 def exact_crc(
     state: dict[str, Tensor],  # of a model
 ) -> int:  # 32 bits
-    "CRC-32 of the integer twin and the coder's tables."
-    return state_crc(state, [n for n in state if n.startswith("twin.") or is_table(n)])
+    "CRC-32 of the integer twin and the coder's tables, those of a bank of priors included."
+    return state_crc(state, [n for n in state if n.startswith(("twin.", "bank.")) or is_table(n)])
 
 # %% ../../nbs/codec/identity.ipynb #1d00000c
 def part_crc(
@@ -83,6 +84,14 @@ def source_crc(
     "CRC-32 of the networks that twin and tables are made from."
     return zlib.crc32(struct.pack(f">{len(SOURCES)}I", *(part_crc(state, part) for part in SOURCES)))
 
+# %% ../../nbs/codec/identity.ipynb #other-sources
+def other_sources(
+    state: dict[str, Tensor],  # of a model
+    others: Iterable[str],  # names of the denoisers beside the first
+) -> Tensor:  # (n,) int64
+    "CRC-32 of each of the other denoisers, which has a twin of its own."
+    return torch.tensor([part_crc(state, f"others.{name}") for name in others], dtype=torch.int64)
+
 # %% ../../nbs/codec/identity.ipynb #1d000010
 PATTERN = "quadtree"  # of all weights that shipped; another one adds its name
 
@@ -98,10 +107,13 @@ def content_crc(
     state: dict[str, Tensor],  # of a model
     schedule: EndPoints,  # of its denoiser
     pattern: str = PATTERN,  # of its coding steps
+    others: Iterable[str] = (),  # its denoisers beside the first, in order
 ) -> int:  # 32 bits
     "CRC-32 of all that decides the picture."
     each = exact_crc(state), source_crc(state), part_crc(state, "g_s"), schedule_crc(schedule)
-    return zlib.crc32(pattern.encode() * (pattern != PATTERN), zlib.crc32(struct.pack(">4I", *each)))
+    numbers = *each, *other_sources(state, others).tolist()
+    named = pattern * (pattern != PATTERN) + "".join(f",{name}" for name in others)
+    return zlib.crc32(named.encode(), zlib.crc32(struct.pack(f">{len(numbers)}I", *numbers)))
 
 # %% ../../nbs/codec/identity.ipynb #1d000013
 NAME, CONTENT, SOURCE = range(3)  # places in the buffer `identity`
@@ -132,7 +144,7 @@ def learn_identity(model: nn.Module, _):
 
 # %% ../../nbs/codec/identity.ipynb #1d000016
 class Identity:
-    "Expects `twin`, `denoiser` and `pattern`."
+    "Expects `twin`, `denoiser`, `others` and `pattern`."
 
     def start_identity(self):
         "A model without a twin yet, whose networks are all there."
@@ -146,18 +158,31 @@ class Identity:
         earlier: bool = False,  # weights that do not say their name
     ) -> Tensor:  # (3,) int64: name, content, source
         "What is to be remembered."
-        content = content_crc(state, self.denoiser.scheduler, self.pattern)
+        content = content_crc(state, self.denoiser.scheduler, self.pattern, self.others)
         name = earlier_name(exact_crc(state), content) if earlier else self.fingerprint()
         return torch.tensor([name, content, source_crc(state)])
 
     @property
+    def stale(self) -> list[str]:
+        "Denoisers beside the first that are others than those that their twins were made from."
+        if not self.others:
+            return []
+        made, now = self.family_sources.tolist(), other_sources(self.state_dict(), self.others).tolist()
+        return [name for name, a, b in zip(self.others, made, now, strict=True) if a != b]
+
+    @property
+    def first_changed(self) -> bool:
+        "Whether the networks that all share, or the first denoiser, are not those of twin and tables."
+        return source_crc(self.state_dict()) != int(self.identity[SOURCE])
+
+    @property
     def changed(self) -> bool:
         "Whether the networks are others than those that twin and tables were made from."
-        return source_crc(self.state_dict()) != int(self.identity[SOURCE])
+        return self.first_changed or bool(self.stale)
 
     def fingerprint(self) -> int:  # 32 bits
         "What files of this model carry: the name of its weights, or if something changed since, the checksum of all."
-        content = content_crc(self.state_dict(), self.denoiser.scheduler, self.pattern)
+        content = content_crc(self.state_dict(), self.denoiser.scheduler, self.pattern, self.others)
         return int(self.identity[NAME]) if content == self.identity[CONTENT] else content
 
     def check_twin(self):

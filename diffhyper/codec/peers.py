@@ -19,9 +19,9 @@ from diffhyper.codec.contexts import (
     Space,
     bits_of_part,
     corrected,
-    draw_steps,
     seen_by,
 )
+from .hyperprior import DiffusionHyperprior
 from ..config import require
 from ..model.diffusion import Hyperprior, Predict, Step, plan_steps, steps_in_order
 from ..model.filters import zero_last
@@ -38,6 +38,9 @@ class ScaleOnly(LatentModel):
     ):
         "Scales of y itself, not of what a linear map of z leaves."
         super().start(y, torch.zeros_like(z_hat), quality)
+
+    def adopt(self, source: DiffusionHyperprior):  # as in `Given`
+        "Nothing: their scales are those of what their means leave."
 
     def prior(self, z_hat: Tensor, quality: Tensor) -> Hyperprior:  # as in `Given`
         "What z_hat says, without means."
@@ -391,10 +394,9 @@ class MaskedPrediction(LatentModel):
 
     def estimate(self, prior: Hyperprior, y: Tensor) -> Tensor:  # as in `Stepwise` -> (B,)
         "One step of each picture."
-        counts, odds = torch.tensor([self.coding_steps]), torch.ones(1)
-        steps, before, now = draw_steps(self.order(y)[None], counts, odds, len(y))
+        order, now = self.order(y), (torch.rand(len(y)) * self.coding_steps).long().view(-1, 1, 1, 1)
         y_hat = (prior.means_hat + (y - prior.means_hat).round()).detach()
-        return steps * bits_of_part(y, self.gaussians(prior, y_hat, before), now)
+        return self.coding_steps * bits_of_part(y, self.gaussians(prior, y_hat, order < now), order == now)
 
 
 ENTROPY_MODELS["masked"] = MaskedPrediction

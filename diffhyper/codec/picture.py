@@ -23,7 +23,8 @@ from torch import Tensor
 
 from .coding import Head, Strings
 from .container import INFLATED, MAX_PIXELS, Contents, Header
-from .container import check_size, inflate, pack, read_bytes, unpack
+from .container import check_size, denoiser_text, inflate, pack, read_bytes, unpack
+from .family import BASE
 from .hyperprior import DiffusionHyperprior
 from ..config import DiffhyperError, require
 from ..data.metadata import told_block
@@ -81,11 +82,11 @@ def file_of(
     strings: Strings,  # from `encode`
 ) -> bytes:  # a whole file
     "The file of a picture that has been coded, with all else that belongs to it."
-    (level, steps, crc, pieces), z, y = strings
+    head, z, y = strings
     chunks = pack_metadata(picture)
     flags = {name: name in chunks for name in ("alpha", "icc", "exif", "xmp")}
-    same = *picture.rgb.size, level, steps, model.fingerprint(), crc, picture.grey
-    header = Header(*same, **flags, pieces=pieces)
+    same = *picture.rgb.size, head.level, head.coding_steps, model.fingerprint(), head.crc, picture.grey
+    header = Header(*same, **flags, pieces=head.pieces, denoiser=head.denoiser)
     chunks |= dict(zip(header.string_names, [z, *y], strict=True))
     return pack(header, [chunks[name] for name in header.chunk_names])
 
@@ -102,6 +103,7 @@ def compress_picture(
     effort_sec: float | None = None,  # seconds after which the search has to be over; None: no deadline
     seed: int = 0,  # of the search
     pieces: int = 1,  # strings of every step, 1 to 16: more ends at which the file may be cut
+    denoiser: str = BASE,  # which one codes, of `model.denoiser_names`: a larger one takes fewer bytes and more time
 ) -> bytes:  # a whole file
     "Compress a picture in its parts; raises `DiffhyperError` for values out of range."
     width, height = picture.rgb.size
@@ -109,7 +111,8 @@ def compress_picture(
     require(model.exact, "files are written with the integer twin only; set model.exact = True")
     picture = picture if metadata else replace(picture, exif=None, xmp=None)
     x, level = to_bytes(picture.rgb).to(model.lambda_range.device), model.level_of(quality)
-    return file_of(model, picture, model.encode(x, level, coding_steps, progress, effort, effort_sec, seed, pieces))
+    search = effort, effort_sec, seed, pieces, denoiser
+    return file_of(model, picture, model.encode(x, level, coding_steps, progress, *search))
 
 # %% ../../nbs/codec/picture.ipynb #f2a80005
 def compress_image(
@@ -124,6 +127,7 @@ def compress_image(
     effort_sec: float | None = None,  # seconds after which the search has to be over; None: no deadline
     seed: int = 0,  # of the search
     pieces: int = 1,  # strings of every step, 1 to 16: more ends at which the file may be cut
+    denoiser: str = BASE,  # which one codes, of `model.denoiser_names`: a larger one takes fewer bytes and more time
 ) -> bytes:  # a whole file
     """Compress a picture with its transparency and ICC profile, and EXIF and XMP if it has just been opened.
 
@@ -132,7 +136,7 @@ def compress_image(
     others = "tensors go through model.compress, files through compress_file"
     require(isinstance(image, Image.Image), f"image is {spell(image)}; pass a picture of Pillow's, {others}")
     picture = take_apart(image, metadata=metadata)
-    search = effort, effort_sec, seed, pieces
+    search = effort, effort_sec, seed, pieces, denoiser
     return compress_picture(model, picture, quality, coding_steps, max_pixels, progress, metadata, *search)
 
 # %% ../../nbs/codec/picture.ipynb #f2a80006
@@ -167,14 +171,14 @@ def model_strings(
 ) -> Strings:  # as far as they have arrived
     "The strings of a file as the model decodes them."
     header, (z, *steps) = contents.header, contents.strings
-    head = Head(header.quality_level, header.coding_steps, header.latent_crc, header.pieces)
+    head = Head(header.quality_level, header.coding_steps, header.latent_crc, header.pieces, header.denoiser)
     return Strings(head, z, tuple(steps))
 
 # %% ../../nbs/codec/picture.ipynb #16a22a15
 def decode(
     model: DiffusionHyperprior,  # in eval mode, updated
     contents: Contents,  # of a file that the model made
-    restore: bool,  # denoise the latent before synthesis
+    restore: bool | None,  # denoise the latent before synthesis; None: if the weights are made for it
     progress: bool = False,  # show a progress bar for large pictures
 ) -> Tensor:  # (1, 3, H, W) uint8
     "The picture of all strings, or the posterior mean given those that have arrived."
@@ -192,6 +196,7 @@ def note_of(
     return {
         "quality": contents.header.quality_level / 255,
         "coding_steps": contents.header.coding_steps,
+        "denoiser": denoiser_text(contents.header),
         "arrived_steps": (len(contents.strings) - 1) // contents.header.pieces,
         "extent": replace(contents.header, kept=len(contents.strings) - 1).extent,
         "cut": contents.header.kept is not None,
@@ -203,7 +208,7 @@ def note_of(
 def decompress_image(
     model: DiffusionHyperprior,  # the one that compressed
     data: bytes,  # a file
-    restore: bool = True,  # denoise the latent before synthesis
+    restore: bool | None = None,  # denoise the latent before synthesis; None: if the weights are made for it
     partial: bool = False,  # of a file that is cut short or damaged, the picture of what comes before
     max_pixels: int | None = MAX_PIXELS,  # largest picture; None: no limit
     progress: bool = False,  # show a progress bar for large pictures
@@ -236,10 +241,11 @@ def compress_file(
     effort_sec: float | None = None,  # seconds after which the search has to be over; None: no deadline
     seed: int = 0,  # of the search
     pieces: int = 1,  # strings of every step, 1 to 16: more ends at which the file may be cut
+    denoiser: str = BASE,  # which one codes, of `model.denoiser_names`: a larger one takes fewer bytes and more time
 ) -> int:  # bytes written
     "Compress a picture file; raises `DiffhyperError` if the target is the source or has another ending."
     check_target(target, source, (".dhp",), force)
-    picture, search = read_picture(source, metadata, max_pixels), (effort, effort_sec, seed, pieces)
+    picture, search = read_picture(source, metadata, max_pixels), (effort, effort_sec, seed, pieces, denoiser)
     data = compress_picture(model, picture, quality, coding_steps, max_pixels, progress, metadata, *search)
     write_bytes(target, data)
     return len(data)
@@ -354,7 +360,7 @@ def decompress_file(
     model: DiffusionHyperprior,  # in eval mode, updated
     source: str | Path,  # .dhp
     target: str | Path,  # .png, or what another ending that Pillow writes says; replaced only when complete
-    restore: bool = True,  # denoise the latent before synthesis
+    restore: bool | None = None,  # denoise the latent before synthesis; None: if the weights are made for it
     partial: bool = False,  # of a file that is cut short or damaged, the picture of what comes before
     max_pixels: int | None = MAX_PIXELS,  # largest picture; None: no limit
     progress: bool = False,  # show a progress bar for large pictures

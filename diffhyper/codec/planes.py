@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MOST_PLANES', 'SMALLEST', 'TOTAL', 'planes_of', 'coarser', 'thirds', 'digit_tables', 'Digits', 'encode_digits',
-           'PlaneNet', 'PlaneWalk', 'TritPlanes', 'CodedPlanes']
+           'digit_bits', 'PlaneNet', 'PlaneWalk', 'TritPlanes', 'CodedPlanes']
 
 # %% ../../nbs/codec/planes.ipynb #planes-imports
 import math
@@ -12,14 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from compressai import ans
 from compressai.layers import ResidualBlock
 from torch import Tensor, nn
 
-from .contexts import ENTROPY_MODELS, LatentModel, Space, SymbolStream, bits_of_part
+from .contexts import ENTROPY_MODELS, LatentModel, Space, StringWriter, SymbolStream, bits_of_part
 from ..config import require
 from ..model.diffusion import Hyperprior, Step
-from ..model.entropy import Tables, scale_index, short_string
+from ..model.entropy import Tables, prices_of, scale_index
 from ..model.filters import zero_last
 
 # %% ../../nbs/codec/planes.ipynb #planes-count
@@ -86,16 +85,19 @@ def encode_digits(
     planes: list[Digits],  # from the coarsest
 ) -> bytes:
     "One string for all planes."
-    tables, index = ([], [], []), []
+    writer = StringWriter()
     for plane in planes:
-        more, own = digit_tables(plane.log_p)
-        index += [len(tables[0]) + i for i in own]
-        for table, entries in zip(tables, more, strict=True):
-            table += entries
-    values = torch.cat([plane.digits for plane in planes]).int().tolist()
-    if len(values) < 3:
-        return short_string(values, index, tables) if values else b""
-    return ans.RansEncoder().encode_with_indexes(values, index, *tables)
+        tables, index = digit_tables(plane.log_p)
+        writer.put(plane.digits.int().tolist(), index, tables)
+    return writer.close()
+
+
+def digit_bits(
+    plane: Digits,
+) -> Tensor:  # ()
+    "What the digits of a plane take in a string."
+    tables, index = digit_tables(plane.log_p)
+    return prices_of(tables).of(plane.digits, torch.tensor(index)).sum() if index else torch.tensor(0.0)
 
 # %% ../../nbs/codec/planes.ipynb #planes-net
 class PlaneNet(nn.Module):
@@ -209,8 +211,7 @@ class CodedPlanes(TritPlanes):
         "Bits (B,) and y_hat (B, M, h, w)."
         found, y_hat = [], []
         for prior, k, planes in self.each(y, z_hat, quality):
-            own = [p.log_p.gather(0, (p.digits.long() + 1)[None]).sum() for p in planes]
-            found.append(8 - sum(own) / math.log(2))
+            found.append(8 + sum(map(digit_bits, planes)))
             y_hat.append(prior.means_hat + k)
         return torch.stack(found), torch.cat(y_hat)
 
@@ -224,7 +225,7 @@ class CodedPlanes(TritPlanes):
         "The latents of the strings, (B, M, h, w)."
         found = []
         for string, *v in zip(strings, z_hat.split(1), quality.split(1), strict=True):
-            prior, stream, k = self.prior(*v), SymbolStream(string[1:], ([], [], [])), 0
+            prior, stream, k = self.prior(*v), SymbolStream(string[1:]), 0
             for plane in self.planes(prior, string[0]):
                 tables, index = digit_tables(plane.log_p)
                 plane.digits = torch.tensor(stream.take(index, tables), dtype=torch.float32)

@@ -105,7 +105,7 @@ class Cost:
 
     def error(self, y_hat: Tensor) -> Tensor:  # (1, M, h, w) -> scalar
         "Squared error of the picture, a third of the sum over its channels."
-        restored = restore(self.model.denoiser, self.prior, y_hat)
+        restored = restore(self.denoiser, self.prior, y_hat)
         x_hat = self.model.synthesise(restored, self.quality).clamp(0, 1)
         return (x_hat[..., : self.x.shape[-2], : self.x.shape[-1]] - self.x).square().sum() / 3
 
@@ -139,14 +139,14 @@ class Moving(Cost):
         self.model, self.x, self.coding_steps = model, x, coding_steps
         self.weight, self.generator = weight, generator
         self.y, self.z = (v.clone().requires_grad_() for v in (latent.y, latent.z))
-        self.quality = model.quality_of(latent.level)
+        self.quality, self.denoiser = model.quality_of(latent.level), model.denoiser_of(latent.denoiser)
 
     @torch.no_grad()
     def look(self):
         "Find what the decoder will know, for the latent as it is."
         z_hat = self.model.medians() + self.model.round_z(self.z)
         self.prior = self.model.hyperprior(z_hat, self.quality)
-        predict = indexed(predictor(self.model.denoiser, self.prior, self.coding_steps))
+        predict = indexed(predictor(self.denoiser, self.prior, self.coding_steps))
         walked = walked_gaussians(self.model, self.y, self.prior, predict, self.coding_steps)
         self.mean, self.scale, self.anchor = walked
         self.coded = self.scale > SCALES[0].item()

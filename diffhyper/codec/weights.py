@@ -15,7 +15,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .identity import check_finite
+from .family import check_family
+from .identity import check_finite, other_sources
 from .names import read_metadata
 from ..config import DiffhyperError, require
 from ..files import replacing
@@ -41,7 +42,9 @@ def check_config(
     require(ok, "the weights' configuration is damaged: its options are none of a transform")
     own = FIELDS - {"filter_blocks", "transform_options"}
     said = {n: getattr(checked, n) for n in config if n in own}
-    return said | dict(options=options)
+    family = dict(family=check_family(config["family"])) if config.get("family") else {}
+    restores = {} if config.get("restores", True) else dict(restores=False)
+    return said | dict(options=options) | family | restores
 
 # %% ../../nbs/codec/weights.ipynb #ae12789e
 def parse_config(
@@ -111,6 +114,8 @@ def check_fits(
     N, M = (state[n].shape[1] for n in ("hyper_gain.log_gain", "gain.log_gain"))
     largest = max(max(v.shape, default=1) for v in state.values())
     wide, deep = config.get("denoiser_channels", 0), sum(config.get("denoiser_blocks", ()))
+    for member in config.get("family", {}).values():
+        wide, deep = max(wide, member["channels"]), deep + sum(member["blocks"])
     ok = (config.get("N", N), config.get("M", M)) == (N, M) and wide <= largest and deep <= len(state)
     require(ok, "the weights' configuration does not fit their tensors; the file is damaged")
 
@@ -174,10 +179,12 @@ class Weights(Described):
     def packed(self) -> dict[str, Tensor]:
         "The state dictionary with a unit in place of every weight that is the twin's times a unit."
         state = {n: v.cpu() for n, v in self.state_dict().items()}
-        for name, layer, _, _ in self.twin.pairs(self.h_s, self.denoiser):
+        for name, layer, _, _ in self.twin.pairs(self.h_s, self.denoiser, self.others):
             state[f"{name}.weight_unit"] = layer.weight_unit().cpu()
             del state[f"{name}.weight"]
-        return state | dict(identity=self.identity_of(self.unpacked(state)))
+        whole = self.unpacked(state)
+        sources = dict(family_sources=other_sources(whole, self.others)) if self.others else {}
+        return state | sources | dict(identity=self.identity_of(whole))
 
     def unpacked(
         self,
@@ -185,7 +192,7 @@ class Weights(Described):
     ) -> dict[str, Tensor]:
         "The whole state dictionary from a packed one; one that is whole already stays as it is."
         state = dict(state_dict)
-        for name, layer, twin, file in self.twin.pairs(self.h_s, self.denoiser):
+        for name, layer, twin, file in self.twin.pairs(self.h_s, self.denoiser, self.others):
             integers, unit = state.get(f"twin.{file}"), state.pop(f"{name}.weight_unit", None)
             if unit is not None and integers is not None and integers.shape == twin.weight.shape:
                 state[f"{name}.weight"] = real_weight(layer, integers, unit)
