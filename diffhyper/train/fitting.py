@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['WARM_UP', 'LAST', 'START_CROPS', 'GRAD_CLIP', 'AVERAGE', 'bit_weight', 'rate_of_step', 'start_model', 'make_adam',
-           'Fitted', 'fit_latents']
+           'Fit', 'Fitted', 'fit_latents']
 
 # %% ../../nbs/train/fitting.ipynb #fitting-imports
 import copy
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ..codec.contexts import LatentModel, make_latent_model
+from ..codec.hub import load_model
 from ..model.config import lambda_of_quality
 from .latents import Latents
 from .loop import check_finite
@@ -56,11 +57,14 @@ def start_model(
     options: dict,  # of the model
     latents: Latents,  # to train on
     seed: int,  # of the initialisation
+    weights: str = "",  # whose h_s it adopts: "pretrained", or a file; empty: a linear fit
 ) -> LatentModel:
     "A model before its first step."
     torch.manual_seed(seed)
     model = make_latent_model(name, latents.space, **options)
     model.start(*latents.batch([*range(min(START_CROPS, len(latents)))]))
+    if weights:
+        model.adopt(load_model(weights))
     return model
 
 # %% ../../nbs/train/fitting.ipynb #fitting-optimiser
@@ -77,6 +81,31 @@ def make_adam(
             groups.setdefault(factors[name], []).append(p)
     return torch.optim.Adam([dict(params=params, factor=factor) for factor, params in groups.items()], fused=True)
 
+# %% ../../nbs/train/fitting.ipynb #fitting-fit
+class Fit:
+    "A training on latents: all that a checkpoint holds."
+
+    def __init__(
+        self,
+        model: nn.Module,  # to be trained: `loss(y, z_hat, quality)` gives bits
+    ):
+        self.model, self.step = model, 0
+        self.averaged, self.optimiser = copy.deepcopy(model).eval().requires_grad_(False), make_adam(model)
+
+    def state_dict(self) -> dict:
+        "What a continued training needs."
+        parts = {name: getattr(self, name).state_dict() for name in ("model", "averaged", "optimiser")}
+        return parts | dict(step=self.step)
+
+    def load_state_dict(
+        self,
+        state: dict,  # as from `state_dict`
+    ):
+        "Continue."
+        for name in ("model", "averaged", "optimiser"):
+            getattr(self, name).load_state_dict(state[name])
+        self.step = state["step"]
+
 # %% ../../nbs/train/fitting.ipynb #fitting-step
 class Fitted(NamedTuple):
     "A step that was taken."
@@ -89,24 +118,26 @@ class Fitted(NamedTuple):
 def fit_latents(
     model: LatentModel,  # changed in place
     latents: Latents,  # to train on
-    steps: int,
+    steps: int,  # of the whole training
     lr: float,  # peak learning rate
     batch_size: int,  # crops
     seed: int,  # of order and noise
+    fit: Fit | None = None,  # of the model, to go on with; None: a new one
 ) -> Iterator[Fitted]:
     "Train; raises `NotFiniteError` for a loss that is not finite."
-    averaged, optimiser = copy.deepcopy(model).eval().requires_grad_(False), make_adam(model)
-    trained, rates = [p for g in optimiser.param_groups for p in g["params"]], latents.facts["lambda_rate"]
-    for step in range(steps):
+    fit, rates = fit or Fit(model), latents.facts["lambda_rate"]
+    trained = [p for g in fit.optimiser.param_groups for p in g["params"]]
+    for step in range(fit.step, steps):
         torch.manual_seed(step_seed(seed, step))
         y, z_hat, quality = latents.training_batch(step, batch_size, seed)
         loss = (model.train().loss(y, z_hat, quality) * bit_weight(quality, rates)).mean() / latents.pixels
-        optimiser.zero_grad()
+        fit.optimiser.zero_grad()
         loss.backward()
         norm = nn.utils.clip_grad_norm_(trained, GRAD_CLIP)
         check_finite(step + 1, loss.item(), norm.item())
-        for group in optimiser.param_groups:
+        for group in fit.optimiser.param_groups:
             group["lr"] = group["factor"] * rate_of_step(step, steps, lr)
-        optimiser.step()
-        update_average(averaged, model, average_decay(step + 1, AVERAGE))
-        yield Fitted(step + 1, loss.item(), averaged)
+        fit.optimiser.step()
+        fit.step = step + 1
+        update_average(fit.averaged, model, average_decay(fit.step, AVERAGE))
+        yield Fitted(fit.step, loss.item(), fit.averaged)

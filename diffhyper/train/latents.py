@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FACTS', 'FRESH', 'FRESH_PIXELS', 'QUALITY', 'SAMPLES', 'make_fresh', 'source_of', 'Item', 'random_items',
            'middle_items', 'chosen_items', 'analysed', 'in_batches', 'write_arrays', 'facts_of', 'check_same',
-           'make_latents', 'Batch', 'Latents', 'sample_latents', 'open_latents']
+           'make_latents', 'Batch', 'Latents', 'sample_latents', 'open_latents', 'check_latents']
 
 # %% ../../nbs/train/latents.ipynb #latents-imports
 import json
@@ -239,7 +239,8 @@ class Latents:
         path = Path(folder) / FACTS
         hint = "make them with the job latents (nbs/jobs/latents.ipynb)"
         require(path.exists(), f"{str(folder)!r} holds no latents, or unfinished ones; {hint}")
-        self.name, self.facts = Path(folder).name, json.loads(path.read_text(encoding="utf-8"))
+        self.folder, self.name = Path(folder), Path(folder).name
+        self.facts = json.loads(path.read_text(encoding="utf-8"))
         names = ("y", "z_hat", "quality", "picture")
         self.y, self.z_hat, self.quality, self.picture = (np.load(path.with_name(f"{n}.npy"), "r") for n in names)
         log_gains = (np.load(path.with_name(f"{n}.npy")) for n in Space._fields)
@@ -290,3 +291,16 @@ def open_latents(
 ) -> Latents:
     "Latents to train or to measure on."
     return sample_latents() if str(folder) == SAMPLES else Latents(folder)
+
+# %% ../../nbs/train/latents.ipynb #latents-right
+def check_latents(
+    model: DiffusionHyperprior,
+    latents: Latents,  # that it is to be trained or measured on
+):
+    "Raise `DiffhyperError` unless latents can be those of a model."
+    gains = model.gain.log_gain, model.hyper_gain.log_gain
+    same = all(a.shape == b.shape and torch.allclose(a, b) for a, b in zip(gains, latents.space, strict=True))
+    symbols = latents.batch([0]).z_hat - model.medians() if same else torch.zeros(1)
+    same = same and bool((symbols - symbols.round()).abs().max() < 1e-3)
+    hint = "make them with the job latents from the same weights"
+    require(same, f"the latents {latents.name!r} are of other weights than model_path; {hint}")

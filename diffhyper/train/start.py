@@ -70,6 +70,8 @@ def given_weights(
     source = load_codec(config.init_weights).to(device, memory_format=torch.channels_last)
     if isinstance(source, DiffusionHyperprior):
         source.deepen(config.filter_blocks)
+        source.drop_denoisers()  # they would be those of other weights
+        source.bank = None  # its priors fit what z was, not what it will be
     require(
         architecture(source) == architecture(model),
         f"init_weights is of another architecture ({architecture(source)}); pass its values",
