@@ -32,36 +32,27 @@ from .quality import ms_ssim, psnr_db
 from .rows import write_rows
 from .ssimulacra2 import ssimulacra2
 from ..model.config import CODING_STEPS
-from ..model.diffusion import partition
 
 # %% ../../nbs/measure/anatomy.ipynb #f020b167-1
 class BitMaps(NamedTuple):
-    "Bits of every element of one picture: of z, of y as coded in steps, and of y under the hyperprior's own Gaussian."
+    "Bits of every element of one picture: of z, and of y in each of its coding steps."
 
     z: Tensor  # (N, h/4, w/4) float64
-    y: Tensor  # (M, h, w) float64
-    hyperprior: Tensor  # (M, h, w) float64, the same latent at coding_steps = 0
-    step: Tensor  # (M, h, w) uint8, the step in which an element is coded, from 0
+    y: Tensor  # (steps, M, h, w) float64, 0 where a step leaves an element alone
+    hyperprior: Tensor  # likewise, the same steps under the hyperprior's own Gaussian
+    elements: list[int]  # that each step codes
 
     @property
     def total(self) -> float:  # bits
         "What z and y cost together."
         return (self.z.sum() + self.y.sum()).item()
 
-    def by_step(
-        self,
-        values: Tensor,  # (M, h, w): y, hyperprior, or their difference
-    ) -> Tensor:  # (steps, M, h, w), zero outside the step; sum over channels for a map, over positions for channels
-        "Split into the steps in which the elements are coded."
-        steps = torch.arange(int(self.step.max()) + 1, device=values.device).view(-1, 1, 1, 1)
-        return torch.where(self.step == steps, values, 0.0)
-
     def by_chunk(
         self,
-        values: Tensor,  # (M, h, w): y or hyperprior
+        values: Tensor,  # (steps, M, h, w): y or hyperprior
     ) -> list[float]:  # bits of z, then of every step
         "Split into the chunks of a file."
-        return [self.z.sum().item(), *self.by_step(values).sum((1, 2, 3)).tolist()]
+        return [self.z.sum().item(), *values.sum((1, 2, 3)).tolist()]
 
 # %% ../../nbs/measure/anatomy.ipynb #anatomy-latent-of
 def latent_of(
@@ -72,7 +63,17 @@ def latent_of(
     "A picture as the latent that is to be coded."
     return model.analyse(to_tensor(image).to(model.lambda_range.device), model.level_of(quality))
 
-# %% ../../nbs/measure/anatomy.ipynb #f020b167-2
+# %% ../../nbs/measure/anatomy.ipynb #anatomy-bits
+def _bits(likelihood):
+    "(1, ...) -> (...) float64."
+    return -likelihood[0].double().log2()
+
+# %% ../../nbs/measure/anatomy.ipynb #anatomy-step-bits
+def _step_bits(y, parts):
+    "Parts of a walk over (1, M, h, w), with their likelihoods -> (steps, M, h, w) float64."
+    return torch.stack([_bits(part.into(torch.ones_like(y), likelihood)) for part, likelihood in parts])
+
+# %% ../../nbs/measure/anatomy.ipynb #anatomy-maps-of-latent
 @torch.no_grad()
 def maps_of_latent(
     model: DiffusionHyperprior,  # updated, in eval mode
@@ -80,17 +81,16 @@ def maps_of_latent(
     steps: Sequence[int] = CODING_STEPS,  # each of 0, 1, 2, 4, 8
 ) -> dict[int, BitMaps]:  # by number of steps
     "Bits of every element of a latent."
-    y, quality = latent.y, model.quality_of(latent.level)
-    z_hat, z_likelihood = model.quantise_z(latent.z)
-    likelihoods = {S: model.estimate(y, z_hat, quality, S)[2] for S in dict.fromkeys((0, *steps))}
-    costs = {S: _bits(likelihood) for S, likelihood in likelihoods.items()}
-    order = {S: partition(*y.shape[1:], S, model.pattern).to(y.device) for S in steps}
-    return {S: BitMaps(_bits(z_likelihood), costs[S], costs[0], order[S]) for S in steps}
-
-# %% ../../nbs/measure/anatomy.ipynb #anatomy-bits
-def _bits(likelihood):
-    "(1, ...) -> (...) float64."
-    return -likelihood[0].double().log2()
+    y, quality, found = latent.y, model.quality_of(latent.level), {}
+    z_hat, z_likelihood = model.quantise_z(latent.z, quality)
+    symbols = (z_hat - model.medians()).round()
+    for S in steps:
+        plan, costs = model.plan(y, S), {}
+        for count in (S, 0):
+            make_prior, predict = model.entropy_model(symbols, quality, count, estimate=True)
+            costs[count] = _step_bits(y, model.estimated(y, plan, make_prior(), predict))
+        found[S] = BitMaps(_bits(z_likelihood), costs[S], costs[0], [int(s.subset.sum()) for s in plan])
+    return found
 
 # %% ../../nbs/measure/anatomy.ipynb #anatomy-bit-maps-of-steps
 def bit_maps_of_steps(
@@ -144,7 +144,7 @@ def step_rows(
 ) -> Iterator[StepRow]:
     "A row for z and one for every step, at every number of steps."
     for S, m in maps.items():
-        elements = [m.z.numel(), *m.step.flatten().bincount().tolist()]
+        elements = [m.z.numel(), *m.elements]
         found = zip(elements, m.by_chunk(m.y), m.by_chunk(m.hyperprior), lengths[S], strict=True)
         for step, (count, bits, alone, length) in enumerate(found):
             yield StepRow(image, pixels, quality, S, step, count, round(bits, 2), round(alone, 2), length)
@@ -181,8 +181,8 @@ class PositionRow:
 # %% ../../nbs/measure/anatomy.ipynb #f020b167-5
 def bits_over(
     maps: dict[int, BitMaps],  # by number of steps
-    axes: tuple[int, ...],  # of (M, h, w), to be summed
-) -> Tensor:  # what is left of (M, h, w), and a last axis of 5, the numbers of steps
+    axes: tuple[int, ...],  # of (steps, M, h, w), to be summed
+) -> Tensor:  # what is left of them, and a last axis of 5, the numbers of steps
     "Bits of y of one picture, summed over positions or over channels."
     return torch.stack([maps[S].y.sum(axes) for S in CODING_STEPS], -1)
 
@@ -191,7 +191,7 @@ def channel_bits(
     maps: dict[int, BitMaps],  # by number of steps
 ) -> Tensor:  # (M, 5)
     "Bits of every channel of y of one picture, to be added up over pictures."
-    return bits_over(maps, (1, 2))
+    return bits_over(maps, (0, 2, 3))
 
 # %% ../../nbs/measure/anatomy.ipynb #anatomy-rows
 def channel_rows(
@@ -210,7 +210,7 @@ def position_rows(
     quality: float,  # 0 to 1
 ) -> Iterator[PositionRow]:
     "A row for every position of y."
-    for row, line in enumerate(bits_over(maps, (0,)).tolist()):
+    for row, line in enumerate(bits_over(maps, (0, 1)).tolist()):
         for column, found in enumerate(line):
             yield PositionRow(image, quality, row, column, *(round(v, 2) for v in found))
 

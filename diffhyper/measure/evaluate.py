@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['NOT_OURS', 'Named', 'Measured', 'Watch', 'PLACES', 'timed', 'compare', 'measure', 'estimate_bpp', 'same_size_batches',
-           'anchor_rows', 'our_rows', 'picture_rows', 'picture_names', 'qualities_of', 'middle_of', 'rows_of_run',
-           'Evaluation', 'write_both', 'write_summary', 'refusal', 'readable_pictures', 'pictures_of', 'warm_up',
-           'count_files', 'measure_all', 'evaluate']
+           'anchor_rows', 'named_denoiser', 'our_rows', 'picture_rows', 'picture_names', 'qualities_of', 'middle_of',
+           'rows_of_run', 'Evaluation', 'write_both', 'write_summary', 'refusal', 'readable_pictures', 'pictures_of',
+           'warm_up', 'count_files', 'measure_all', 'evaluate']
 
 # %% ../../nbs/measure/evaluate.ipynb #ab159f81
 import os
@@ -23,6 +23,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from ..codec.baselines import Baseline, coder_of, load_codec
+from ..codec.family import BASE
 from ..config import DiffhyperError, require
 from ..data.datasets import list_images
 from ..data.pictures import read_image, to_tensor
@@ -100,11 +101,12 @@ def estimate_bpp(
     images: list[Image.Image],  # of one size, mode RGB
     quality: float,  # 0 to 1
     coding_steps: int,  # reverse steps
+    denoiser: str = BASE,  # which one of the weights
 ) -> list[float]:  # bits per pixel of each picture
     "Rates that the likelihoods of `model` promise."
     x = torch.cat([to_tensor(image) for image in images]).to(next(model.parameters()).device)
     # restore changes no rate
-    settings = {} if isinstance(model, Baseline) else dict(coding_steps=coding_steps, restore=False)
+    settings = {} if isinstance(model, Baseline) else dict(coding_steps=coding_steps, restore=False, denoiser=denoiser)
     likelihoods = model(x, quality=quality, **settings)["likelihoods"].values()
     bits = sum(-p.double().log2().flatten(1).sum(1) for p in likelihoods)
     return (bits / x[0, 0].numel()).tolist()
@@ -148,6 +150,13 @@ def anchor_rows(
             file = f"files/{name}/{codec}_{setting}{anchor.suffix}"
             yield measure(image, *anchor.coder(quality), folder, file=file, **facts)
 
+# %% ../../nbs/measure/evaluate.ipynb #evaluate-named-denoiser
+def named_denoiser(
+    config: EvaluateConfig,  # coding_steps, denoiser
+) -> str | None:
+    "What a row says of the denoiser: nothing if it is the first, or if none codes."
+    return config.denoiser if config.denoiser != BASE and config.coding_steps else None
+
 # %% ../../nbs/measure/evaluate.ipynb #evaluate-our-rows
 def our_rows(
     model: nn.Module,  # from `load_codec`
@@ -159,13 +168,13 @@ def our_rows(
 ) -> Iterator[Measured]:
     "The model at every quality of `estimates`."
     settings = {n: getattr(config, n) for n in ("coding_steps", "restore", "effort")}
-    facts = dict(image=name, codec=OURS) | settings
+    facts = dict(image=name, codec=OURS) | settings | dict(denoiser=named_denoiser(config))
     if isinstance(model, Baseline):
         facts = dict(image=name, codec=model.name)
     suffix = ".dhp" if facts["codec"] == OURS else ""
     device = str(next(model.parameters()).device)
     for quality, bpp_est in estimates.items():
-        coder = coder_of(model, quality, *settings.values())
+        coder = coder_of(model, quality, *settings.values(), config.denoiser)
         facts |= dict(
             quality=quality,
             bpp_est=None if config.effort else bpp_est,
@@ -229,7 +238,9 @@ def rows_of_run(
     pictures = ((name, read_image(path)) for name, path in zip(picture_names(paths), paths, strict=True))
     for batch in same_size_batches(pictures, config.batch_size):
         images = [image for _, image in batch]
-        estimated = [estimate_bpp(model, images, quality, config.coding_steps) for quality in qualities]
+        estimated = [
+            estimate_bpp(model, images, quality, config.coding_steps, config.denoiser) for quality in qualities
+        ]
         for (name, image), *estimates in zip(batch, *estimated, strict=True):
             by_quality = dict(zip(qualities, estimates, strict=True))
             for row, decoded in picture_rows(model, config, image, name, by_quality, anchors, folder):
@@ -309,7 +320,7 @@ def warm_up(
 ):
     "Code and decode a small piece."
     quality = qualities_of(model, config.qualities)[0]
-    encode, decode = coder_of(model, quality, config.coding_steps, config.restore)
+    encode, decode = coder_of(model, quality, config.coding_steps, config.restore, 0, config.denoiser)
     decode(encode(image.crop((0, 0, 64, 64))))
 
 # %% ../../nbs/measure/evaluate.ipynb #evaluate-file-count

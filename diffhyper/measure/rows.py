@@ -48,6 +48,7 @@ class EvaluationRow:
     peak_memory_mb: float | None  # MB while encoding and decoding: process (CPU) or tensors (GPU); trained models only
     file: str  # the coded file, relative to the output folder
     effort: int | None = None  # iterations of the encoder's search; diffhyper only, empty or 0 for none
+    denoiser: str | None = None  # which one of the weights coded; diffhyper only, empty for the first one
 
 # %% ../../nbs/measure/rows.ipynb #290b8fee
 OURS = "diffhyper"  # `codec` of our rows
@@ -59,7 +60,8 @@ def curve_name(
     "The codec; for ours, which has coding steps, also the settings other than quality."
     if row.coding_steps is None:
         return row.codec
-    name = f"{row.codec} S={row.coding_steps}" + ("" if row.restore else ", restore off")
+    name = f"{row.codec} S={row.coding_steps}" + (f" {row.denoiser}" if row.denoiser else "")
+    name += "" if row.restore else ", restore off"
     return name + (f", effort {row.effort}" if row.effort else "")
 
 # %% ../../nbs/measure/rows.ipynb #f7b7c265

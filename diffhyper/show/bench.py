@@ -19,19 +19,20 @@ def final_curves(
 ) -> pd.DataFrame:  # model, step, loss: mean of the seeds
     "Learning curves of the longest trainings of every model."
     named = points.assign(model=(points.model + " " + points.options.fillna("")).str.strip())
-    longest = named.steps == named.groupby("model").steps.transform("max")
-    return named[longest].groupby(["model", "step"], sort=False, as_index=False).loss.mean()
+    named = named[named.steps == named.groupby("model").steps.transform("max")]
+    final = named.lr == named.groupby(["model", "seed"]).lr.transform("last")
+    return named[final].groupby(["model", "step"], sort=False, as_index=False).loss.mean()
 
 # %% ../../nbs/show/bench.ipynb #show-bench-flat
 def still_falling(
     curves: pd.DataFrame,  # from `final_curves`
 ) -> pd.Series:  # of each model, percent
-    "By how much the loss has fallen in the last quarter of the training: a curve that has flattened is near 0."
+    "By how much the loss has fallen in the last fifth of the training: a curve that has flattened is near 0."
     found = {}
     for name, curve in curves.groupby("model", sort=False):
-        before = curve[curve.step <= 0.76 * curve.step.max()].loss
+        before = curve[curve.step <= 0.81 * curve.step.max()].loss
         found[name] = 100 * (curve.loss.iloc[-1] / before.iloc[-1] - 1) if len(before) else float("nan")
-    return pd.Series(found, name="last quarter [%]")
+    return pd.Series(found, name="last fifth [%]")
 
 # %% ../../nbs/show/bench.ipynb #show-bench-figure
 @house_style()
@@ -43,12 +44,13 @@ def bench_figure(
     "Learning curves, and bits against one model at every quality."
     fig, (learning, bits) = plt.subplots(1, 2, figsize=(12.5, 4.8), width_ratios=(1, 1.25))
     curves, qualities = final_curves(points), sorted(compared.quality.unique())
+    falling = still_falling(curves)
     for name, look in looks_of([*curves.model.unique()]).items():
         curve = curves[curves.model == name]
-        learning.plot(curve.step, curve.loss, label=name, markersize=4, **look)
+        learning.plot(curve.step, curve.loss, label=f"{name} ({falling[name]:+.2f} %)", markersize=4, **look)
     learning.set(xlabel="steps of training", ylabel="bits of y [bit per pixel at the middle rate]")
     plain_log(learning.yaxis)
-    learning.legend(fontsize="x-small")
+    learning.legend(fontsize="x-small", title="change in the last fifth", title_fontsize="x-small")
     names = [*dict.fromkeys(compared.sort_values("percent", ascending=False).model)]
     for i, quality in enumerate(qualities):
         part = compared[compared.quality == quality].set_index("model").loc[names]
@@ -56,6 +58,6 @@ def bench_figure(
         reach = [part.percent - part.low, part.high - part.percent]
         bits.errorbar(part.percent, places, xerr=reach, fmt="o", markersize=4, label=f"quality {quality:g}")
     bits.set_yticks(range(len(names)), names, fontsize="small")
-    bits.set(xlabel=f"bits of y against {anchor} [%]")
+    bits.set(xlabel=f"bytes of y against {anchor} [%]")
     bits.legend(fontsize="x-small")
     return finished(fig, note=f"latents of {compared.latents.iloc[0]}; bars: 95 % over pictures")

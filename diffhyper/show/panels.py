@@ -44,7 +44,7 @@ def bit_map(
     "Where the bits of every chunk are, the picture's padding included."
     strings = model_strings(file.contents)
     (maps,) = maps_of_latent(model, model.decode(strings, file.size[::-1]), [strings.head.coding_steps]).values()
-    y = maps.by_step(maps.y).sum(1)
+    y = maps.y.sum(1)
     blocks = y.shape[-1] // maps.z.shape[-1]  # per element of z, along a side
     z = maps.z.sum(0).repeat_interleave(blocks, 0).repeat_interleave(blocks, 1) / blocks**2
     return torch.cat([z[None], y]).cpu().numpy()

@@ -64,10 +64,11 @@ def strip_line(
 # %% ../../nbs/show/strip.ipynb #strip-page
 def strip_of_crops(
     lines: Sequence[list[tuple[str, Image.Image]]],  # from `strip_line`
+    told: str = "about the same bytes in a line",  # what a line shows
 ) -> Image.Image:  # mode RGB
     "Lines of crops under a head that says what they are; `DiffhyperError` for crops of several sizes."
     sizes = {picture.size for line in lines for _, picture in line}
     require(len(sizes) == 1, f"the crops have {len(sizes)} sizes; give every line a box of the same size")
     ((width, height),) = sizes
-    head = f"{width} x {height} pixels at 1:1, about the same bytes in a line; numbers are of the whole picture"
+    head = f"{width} x {height} pixels at 1:1, {told}; numbers are of the whole picture"
     return sample_grid(list(lines), (width, height), head)
