@@ -276,6 +276,8 @@ def compress_parser() -> CommandParser:
     p.add_argument("--seed", type=int, default=0, help="of the search (default: 0)")
     text = "strings of every step, 1 to 16: more ends at which diffhyper_cut may cut the file (default: 1)"
     p.add_argument("--pieces", type=int, default=1, help=text)
+    text = "which denoiser of the weights codes, base or another: a larger one, fewer bytes, more time (default: base)"
+    p.add_argument("--denoiser", default="base", help=text)
     text = "leave out EXIF and XMP, which may say where, when and by whom a photograph was taken"
     p.add_argument("--no_metadata", action="store_true", help=text)
     picture_arguments(p)
@@ -294,7 +296,7 @@ def diffhyper_compress(
 
     model, limit = load_model(a.model_path or "pretrained", a.device), a.max_pixels or None
     flags = dict(progress=True, force=a.force, metadata=not a.no_metadata)
-    flags |= dict(effort=a.effort, effort_sec=a.effort_sec, seed=a.seed, pieces=a.pieces)
+    flags |= dict(effort=a.effort, effort_sec=a.effort_sec, seed=a.seed, pieces=a.pieces, denoiser=a.denoiser)
     n = compress_file(model, a.input, target, a.quality, a.coding_steps, limit, **flags)
     tell(target, f"{n} bytes")
 
@@ -341,7 +343,7 @@ def diffhyper_decompress(
 
     model, limit = load_model(weights, a.device), a.max_pixels or None
     flags = dict(progress=True, force=a.force, output_quality=a.output_quality)
-    image = decompress_file(model, a.input, target, not a.no_restore, a.partial, limit, **flags)
+    image = decompress_file(model, a.input, target, False if a.no_restore else None, a.partial, limit, **flags)
     tell(target, f"{image.width}x{image.height} {image.mode}{note_of(image.info['diffhyper'])}")
 
 # %% ../nbs/hall/cli.ipynb #f020b167-1
@@ -374,6 +376,12 @@ def cut_parser() -> CommandParser:
     size = p.add_mutually_exclusive_group(required=True)
     size.add_argument("--bytes", type=int, help="that it may have at most")
     size.add_argument("--bpp", type=float, help="bits per pixel that it may have at most")
+    text = (
+        "0 to 1, at most that of the file: keep about what a file made for this quality would be; needs levels of noise"
+    )
+    size.add_argument("--quality", type=float, help=text)
+    text = "for --quality: name or file of the weights that made the file (default: those that it names)"
+    p.add_argument("--model_path", default=None, help=text)
     text = "do it even if the output is the input, which is lost, or has another ending"
     p.add_argument("--force", action="store_true", help=text)
     return p
@@ -388,9 +396,11 @@ def diffhyper_cut(
     target = target_of(a.input, a.output, ".dhp", a.force, (".dhp",))
     finite = a.bpp is None or math.isfinite(a.bpp)
     require(finite, f"bpp is {a.bpp}; give the bits per pixel that the file may have, such as 0.5")
-    header = read_header(read_bytes(a.input), None)
-    most = int(a.bpp * header.width * header.height / 8) if a.bytes is None else a.bytes
-    contents = cut_file(a.input, target, most, a.force)
+    most = a.bytes
+    if a.bpp is not None:
+        header = read_header(read_bytes(a.input), None)
+        most = int(a.bpp * header.width * header.height / 8)
+    contents = cut_file(a.input, target, most, a.force, a.quality, a.model_path)
     tell(target, f"{contents.size} bytes, z and {contents.header.extent}")
 
 # %% ../nbs/hall/cli.ipynb #f020b167-2

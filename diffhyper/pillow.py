@@ -158,7 +158,19 @@ class DhpImageFile(ImageFile.ImageFile):
         super().verify()
 
 # %% ../nbs/hall/pillow.ipynb #pillow-options
-OPTIONS = ("quality", "coding_steps", "effort", "effort_sec", "seed", "pieces", "model", "icc_profile", "exif", "xmp")
+OPTIONS = (
+    "quality",
+    "coding_steps",
+    "effort",
+    "effort_sec",
+    "seed",
+    "pieces",
+    "denoiser",
+    "model",
+    "icc_profile",
+    "exif",
+    "xmp",
+)
 HARMLESS = ("optimize", "progressive", "append_images")  # the last is judged by `save_all`
 LEFT_OUT = ("dpi", "comment")  # what the format has no place for
 
@@ -215,7 +227,7 @@ def save(
     check_options(options)
     picture = picture_of(image, options, Path(os.fsdecode(filename)).name or "picture")
     model, quality, steps = get_model(options.get("model")), options.get("quality"), options.get("coding_steps", 4)
-    search = {name: options[name] for name in ("effort", "effort_sec", "seed", "pieces") if name in options}
+    search = {name: options[name] for name in ("effort", "effort_sec", "seed", "pieces", "denoiser") if name in options}
     fp.write(compress_picture(model, picture, quality, steps, max_pixels=None, **search))
 
 # %% ../nbs/hall/pillow.ipynb #pillow-save-all

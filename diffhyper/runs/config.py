@@ -14,13 +14,15 @@ from ..config import Names, require, settings
 from diffhyper.measure.config import (
     AnatomyConfig,
     BenchConfig,
+    FamilyConfig,
     CeilingConfig,
     EvaluateConfig,
+    PrefixConfig,
     ProbeConfig,
     SpeedConfig,
     TablesConfig,
 )
-from ..train.config import LatentsConfig, TrainConfig
+from ..train.config import BankConfig, LatentsConfig, TrainConfig, TuneConfig
 
 # %% ../../nbs/runs/config.ipynb #16b7fe9e
 @settings
@@ -72,6 +74,6 @@ class SweepConfig:
     anchor: str = ""  # what BD-rates are against: a coder, "jpeg" for example, or an evaluated run, stage/name
 
 # %% ../../nbs/runs/config.ipynb #configs
-MEASURED = EvaluateConfig, SpeedConfig, AnatomyConfig, CeilingConfig, ProbeConfig, BenchConfig
-KINDS = TrainConfig, LatentsConfig, *MEASURED, ReportConfig, SweepConfig
+MEASURED = EvaluateConfig, SpeedConfig, AnatomyConfig, CeilingConfig, PrefixConfig, ProbeConfig, BenchConfig
+KINDS = TrainConfig, LatentsConfig, TuneConfig, BankConfig, *MEASURED, FamilyConfig, ReportConfig, SweepConfig
 CONFIGS = {c.__name__: c for c in KINDS}

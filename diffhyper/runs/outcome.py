@@ -4,19 +4,20 @@
 
 # %% auto #0
 __all__ = ['not_run', 'asked_and_done', 'evaluation_results', 'anatomy_results', 'speed_results', 'ceiling_results',
-           'sweep_results']
+           'prefix_results', 'sweep_results']
 
 # %% ../../nbs/runs/outcome.ipynb #outcome-imports
 from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ..measure.config import AnatomyConfig, CeilingConfig, EvaluateConfig, SpeedConfig
+from ..measure.config import AnatomyConfig, CeilingConfig, EvaluateConfig, PrefixConfig, SpeedConfig
 
 if TYPE_CHECKING:  # a command imports what it needs
     from diffhyper.measure.anatomy import Anatomy
     from diffhyper.measure.ceiling import Ceilings
     from diffhyper.measure.evaluate import Evaluation
+    from diffhyper.measure.prefix import PrefixRow
     from diffhyper.measure.speed import Speed
 
 # %% ../../nbs/runs/outcome.ipynb #not-run
@@ -96,6 +97,23 @@ def ceiling_results(
         components=[row.components for row in found.bases], lambda_rates=[row.lambda_rate for row in found.bases]
     )
     return dict(pictures=len({row.image for row in found.parts})) | means | not_run(asked, done)
+
+# %% ../../nbs/runs/outcome.ipynb #prefix-results
+def prefix_results(
+    rows: "list[PrefixRow]",  # from `diffhyper.measure.prefix.prefixes`
+    config: PrefixConfig,  # of the run
+) -> dict[str, Any]:  # name to number or text
+    "What prefixes of our files cost, in percent more bytes than files made for their PSNR, and what was not run."
+    from diffhyper.measure.prefix import overhead, overhead_summary
+    from diffhyper.measure.rows import OURS
+
+    costs = overhead_summary(overhead(rows))
+    found = {" ".join(name): float(v) for name, v in costs.loc[OURS].items()} if OURS in costs.index else {}
+    made = [row.setting for row in rows if row.codec == OURS and row.kind == "made"]
+    missing = not_run(
+        dict(qualities=config.qualities, peers=config.peers), dict(qualities=made, peers=[r.codec for r in rows])
+    )
+    return dict(pictures=len({row.image for row in rows})) | found | missing
 
 # %% ../../nbs/runs/outcome.ipynb #sweep-results
 def sweep_results(
