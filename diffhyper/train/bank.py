@@ -56,10 +56,11 @@ def latents_for(
     progress: bool = True,  # show a bar
 ) -> Latents:
     "The latents that are named, or those of the pictures."
-    if config.latents:
-        return open_latents(config.latents)
+    if config.latents_path:
+        return open_latents(config.latents_path)
     shared = {f.name: getattr(config, f.name) for f in fields(LatentsConfig) if hasattr(config, f.name)}
-    return make_latents(LatentsConfig(**shared | dict(output_dir=f"{config.output_dir}/latents")), progress)
+    own = dict(output_dir=f"{config.output_dir}/latents", random_crops=config.latent_crops)
+    return make_latents(LatentsConfig(**shared | own), progress)
 
 
 def write_banked(

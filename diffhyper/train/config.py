@@ -130,7 +130,7 @@ class BankConfig(CropsConfig, SeedConfig, RunConfig):
 
     output_dir: str = "banked"
     model_path: str = "pretrained"  # "pretrained", a .safetensors file or a checkpoint (.pth)
-    latents: str = ""  # folder of latents of these weights, of pictures to train on; "": made of data_path
-    random_crops: PositiveInt = 3000  # of data_path, to make latents of
+    latents_path: str = ""  # folder of latents of these weights, of pictures to train on; "": made of data_path
+    latent_crops: PositiveInt = 3000  # of data_path, to make latents of
     priors: PositiveInt = 16  # for each position of z to choose from
     bands: Annotated[int, Field(ge=1, le=256)] = 4  # of qualities, each with priors of its own
