@@ -189,10 +189,10 @@ class PrefixConfig(LadderConfig):
     "What is kept of one file, and what it is compared with: prefix.csv."
 
     output_dir: str = "prefix"
-    qualities: Qualities = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)  # of the files that are made for their rate
-    best_quality: Quality = 0.8  # of the file that is cut
-    pieces: Annotated[int, Field(ge=1, le=MOST_PIECES)] = 12  # strings of every step of that file
-    places: PositiveInt = 3  # where it is cut in every step, the step's end included
+    qualities: Qualities = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)  # each in [0, 1]
+    whole_quality: Quality = 0.8  # of the file that is cut
+    step_pieces: Annotated[int, Field(ge=1, le=MOST_PIECES)] = 12  # strings of every step of that file
+    cuts_per_step: PositiveInt = 3  # where it is cut in every step, the step's end included
     crop: NonNegativeInt = 0  # side of a centre crop in pixels; 0: whole pictures
     peers: Peers = PEERS  # other people's coders beside ours: jpeg2000, jpeg, webp
 

@@ -91,13 +91,13 @@ def our_prefixes(
     model: DiffusionHyperprior,  # updated, in eval mode
     image: Image.Image,  # mode RGB
     name: str,  # of the picture
-    config: PrefixConfig,  # best_quality, coding_steps, pieces, places
+    config: PrefixConfig,  # whole_quality, coding_steps, step_pieces, cuts_per_step
 ) -> Iterator[PrefixRow]:
     "Less and less of one file."
-    how = config.coding_steps, config.pieces
-    data = compress_image(model, image, config.best_quality, config.coding_steps, pieces=config.pieces)
+    how = config.coding_steps, config.step_pieces
+    data = compress_image(model, image, config.whole_quality, config.coding_steps, pieces=config.step_pieces)
     contents, layers = unpack(data), layers_to_cut(model.pattern, *how)
-    for kept in sorted({*places_to_cut(*how, config.places), *layers}):
+    for kept in sorted({*places_to_cut(*how, config.cuts_per_step), *layers}):
         part = shorter(contents, kept) if kept < contents.header.total else data
         facts = dict(codec=OURS, kind="layer" if kept in layers else "prefix", setting=float(kept))
         yield prefix_row(image, name, decompress_image(model, part), **facts, bytes=len(part), whole=len(data))
