@@ -9,12 +9,11 @@ __all__ = ['BankRow', 'table_bits', 'saving', 'bank_rows']
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ..codec.hyperprior import DiffusionHyperprior
-from ..model.bank import Bank, bank_likelihood, fit_bank
-from ..model.entropy import bits
+from ..model.bank import bank_likelihood, fit_bank
+from ..model.entropy import SymbolCoder, bits
 from ..train.bank import integers_of
 from ..train.latents import Latents
 
@@ -37,16 +36,12 @@ class BankRow:
 
 # %% ../../nbs/measure/zbank.ipynb #zmeasure-table
 def table_bits(
-    model: DiffusionHyperprior,
+    model: DiffusionHyperprior,  # updated
     symbols: Tensor,  # (n, N, h, w) integers of z
 ) -> Tensor:  # (n,)
-    "Bits of z with a table for every channel: the tables of the weights, as a bank of one prior has them."
-    bottleneck = model.entropy_bottleneck
-    lengths, offsets = bottleneck._cdf_length.cpu().long(), bottleneck._offset.cpu().int()
-    rows = [row[:n].diff() for row, n in zip(bottleneck._quantized_cdf.cpu(), lengths.tolist(), strict=True)]
-    names = torch.tensor([2**16 - 1, 1]).expand(1, 2, 2, 2)
-    one = Bank(offsets, lengths - 1, torch.cat(rows)[None, None], names)
-    return bits(bank_likelihood(one, symbols, [0] * len(symbols)))
+    "Bits of z with a table for every channel, those of the weights."
+    index = model.z_index(symbols.shape[-2:]).expand_as(symbols)
+    return SymbolCoder(model.entropy_bottleneck).bits(symbols.int(), index).flatten(1).sum(1)
 
 # %% ../../nbs/measure/zbank.ipynb #zmeasure-saving
 def saving(
