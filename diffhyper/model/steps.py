@@ -127,7 +127,7 @@ def cell_bits(
     smooth = -cell_likelihood(mean.detach(), scale.detach(), new, level, known, start).log2()
     return paid + smooth - smooth.detach()
 
-
+# %% ../../nbs/model/steps.ipynb #steps-bits
 def step_bits(
     drawn: Drawn,  # steps of the batch
     y: Tensor,  # (B, M, h, w)

@@ -173,7 +173,7 @@ def decode_photo(
 ) -> Decoded:
     "The picture of what has arrived; what has not is replaced by its posterior mean."
     start = time.perf_counter()
-    image = to_image(decode(model, file.arrived(chunks), None if restore else False))
+    image = to_image(decode(model, file.arrived(chunks), restore))
     return Decoded(Pane("diffhyper", np.asarray(image)), len(file.prefix(chunks)), time.perf_counter() - start)
 
 # %% ../../nbs/show/explore.ipynb #walk-from-noise-2

@@ -204,6 +204,7 @@ class Explorer(Showing, Moving, Opening, Choosing, Uploading, Failing, W.VBox):
         self.file = self.sample_file(self.source.sample.value)
         super().__init__([controls_box(self.source, self.coding, self.decoding), *self.display.widgets])
         classed(self, "explorer")
+        self.decoding.restore.value = self.renderer.model.restores
         self.listen()
         self.ask()
 

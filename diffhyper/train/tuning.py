@@ -150,7 +150,7 @@ class TuneRow:
 
 CHECKPOINT, TUNED = "checkpoint.pth", "tuned.safetensors"
 TABLES = {"curve.csv": TuneRow, "validation.csv": TunePoint}
-MAY_DIFFER = ("work_minutes ", "output_dir ")  # from call to call
+MAY_DIFFER = {"work_minutes", "output_dir"}  # from call to call
 
 # %% ../../nbs/train/tuning.ipynb #tuning-kept
 class Kept:
@@ -167,9 +167,8 @@ class Kept:
         state: dict,  # as from `state_dict`
     ):
         "Go on; raises `DiffhyperError` for a run of other settings."
-        here, there = asdict(self.config), state["config"]
+        there, here = state["config"], {n: v for n, v in asdict(self.config).items() if n not in MAY_DIFFER}
         other = [f"{n} is {there.get(n)!r} there and {v!r} here" for n, v in here.items() if there.get(n) != v]
-        other = [text for text in other if not text.startswith(MAY_DIFFER)]
         hint = "pass its values, or choose another output_dir"
         require(not other, f"the checkpoint in output_dir is of another run: {'; '.join(other)}; {hint}")
         self.fit.load_state_dict(state)
@@ -258,7 +257,7 @@ def tune(
         run, losses = Tuning(config), []
         if (folder / CHECKPOINT).exists():
             run.load_state_dict(load_checkpoint(folder / CHECKPOINT))
-        elif not run.fit.step:
+        else:
             run.validate()
         due = due_at(config)
         for done in tqdm(steps_of(run), total=config.train_steps, initial=run.fit.step, disable=not progress):
