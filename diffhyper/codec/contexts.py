@@ -420,13 +420,24 @@ class Denoised(LatentModel):
         trained: tuple[int, ...] = tuple(STEP_ODDS),  # numbers of coding steps that are trained
         hyperprior_weight: float = 0.1,  # of the bits without coding steps
         diffusion_weight: float = 0.0,  # of the denoising loss, in bits per position of y
+        continued: bool = False,  # start from the denoiser of the weights whose h_s is adopted, not from nothing
     ):
         super().__init__(space)
         scheduler = DiffusionNoiseScheduler(50, schedule="cosine")
         self.denoiser = self.network(self.M, self.N, channels, scheduler, tuple(blocks))
-        self.pattern, self.weights = pattern, (hyperprior_weight, diffusion_weight)
+        self.pattern, self.weights, self.continued = pattern, (hyperprior_weight, diffusion_weight), continued
         self.step_counts, self.coding_steps = tuple(trained), max(trained)
         self.odds = {S: STEP_ODDS[S] / sum(STEP_ODDS[S] for S in trained) for S in trained}
+
+    def adopt(self, source: DiffusionHyperprior):  # as in `Given`
+        "Start from networks that are trained; what a variant adds to the denoiser starts from nothing."
+        super().adopt(source)
+        if self.continued:
+            same = source.pattern == self.pattern
+            require(same, f"the weights know the pattern {source.pattern!r}, not {self.pattern!r}; choose theirs")
+            _, other = self.denoiser.load_state_dict(source.denoiser.state_dict(), strict=False)
+            require(not other, f"the denoiser of the weights has {other[:1]}, which this one lacks; it cannot go on")
+            self.denoiser.lr_factor = ADOPTED
 
     def plan(self, y: Tensor) -> list[Step]:  # (B, M, h, w)
         "The steps of the pattern."
