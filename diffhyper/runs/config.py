@@ -30,7 +30,7 @@ class ReportConfig(TablesConfig):
     "Where the report reads its rows and draws its figures."
 
     figures_dir: str = "figures"  # folder for the figures
-    weights_dir: str = "figures"  # folder for the model card
+    weights_dir: str = "figures"  # folder for the model cards
     strip_effort: NonNegativeInt = 150  # iterations of our encoder in the strip of crops, beside none; 0: none alone
 
 # %% ../../nbs/runs/config.ipynb #places

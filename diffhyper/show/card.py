@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LIMITS', 'stage_line', 'stage_table', 'result_table', 'weights_line', 'data_line', 'results_part', 'training_part',
-           'model_card']
+           'tuning_part', 'cost_table', 'bank_line', 'prefix_part', 'tuned_parts', 'trained_parts', 'model_card']
 
 # %% ../../nbs/show/card.ipynb #f020b167
 import json
@@ -16,6 +16,7 @@ from ..codec.hyperprior import DiffusionHyperprior
 from ..codec.names import shipped_weights
 from ..codec.hub import load_model
 from ..config import existing_path, require
+from ..measure.prefix import PrefixRow, overhead, overhead_summary
 from ..measure.rows import EvaluationRow, OURS, read_rows
 from ..measure.summary import bd_rates
 from .text import bd_lines, markdown_table
@@ -117,19 +118,100 @@ def training_part(
         f"(curves in `data/training`).\n\n{markdown_table(stages)}"
     )
 
+# %% ../../nbs/show/card.ipynb #card-tuning
+def tuning_part(
+    record: dict,  # of the tuning, as its JSON file says
+    validation: pd.DataFrame,  # its bits while it ran: step, coding_steps, quality, bpp
+) -> str:  # Markdown
+    "How weights were tuned."
+    config, four = record["config"], validation[validation.coding_steps == 4]
+    first, last = (four[four.step == step].set_index("quality").bpp for step in (four.step.min(), four.step.max()))
+    change = 100 * (last / first - 1)
+    told = ", ".join(f"{v:+.1f} % at quality {q:g}" for q, v in change.items())
+    return (
+        f"{record['note']}. {config['train_steps']} steps of {config['batch_size']} latents, learning rate "
+        f"{config['lr']:g}, {record['hardware']}. The latents: {record['latents']}. Bits per pixel of "
+        f"{config['validated_images']} pictures of gb82 in four coding steps, from the first step to the last "
+        f"(network in floating point): {told}. Training of {config['model_path']}: see its card."
+    )
+
+# %% ../../nbs/show/card.ipynb #card-cost
+def cost_table(
+    levels: pd.DataFrame,  # weights, coding_steps, quality, bpp
+    name: str,  # of the weights
+    base: str,  # of those that they were tuned from
+) -> pd.DataFrame:  # a line per number of coding steps, a column per quality
+    "How many more bits of y, in percent, the same latents take."
+    table = levels.pivot(index=["coding_steps", "quality"], columns="weights", values="bpp")
+    more = (100 * (table[name] / table[base] - 1)).round(1) + 0.0  # no minus before a 0
+    words = more.map("{:+.1f}".format).unstack("quality").add_prefix("quality ")
+    return words.rename_axis("coding steps", axis=0).reset_index()
+
+# %% ../../nbs/show/card.ipynb #card-bank
+def bank_line(
+    model: DiffusionHyperprior,  # with a bank or without
+    banks: pd.DataFrame,  # zbank.csv
+) -> str:
+    "What a bank of priors saves of z, by quality."
+    if not model.bank:
+        return "z is coded under one table per channel."
+    K, bands = model.bank.K, len(model.bank.symbols)
+    of_it = banks[(banks.priors == K) & (banks.bands == bands) & banks.neighbours]
+    told = ", ".join(f"{r.saved_percent:.1f} % at quality {r.quality:g}" for r in of_it.itertuples())
+    return f"z is coded under a bank of {K} priors in {bands} bands of quality. It saves of z, on gb82: {told}."
+
+# %% ../../nbs/show/card.ipynb #card-prefix
+def prefix_part(
+    rows: list[PrefixRow],  # of files of the weights, cut
+) -> str:  # Markdown
+    "What a part of a file is worth."
+    of_ours = overhead_summary(overhead(rows)).loc[OURS]
+    told = "; ".join(f"{' '.join(column)}: {v:+.1f}" for column, v in of_ours.items())
+    return (
+        "Every prefix of a file decodes to the whole picture. How many more bytes it takes than a file that is made "
+        f"for its PSNR, on gb82, in percent: {told}. Before the end of the first coarse step, z alone and a little "
+        "more is a thumbnail, and WebP makes a better one of as many bytes."
+    )
+
+# %% ../../nbs/show/card.ipynb #card-tuned
+def tuned_parts(
+    name: str,  # of the weights
+    data: Path,  # with training/, levels/, prefix/ and bench/
+    model: DiffusionHyperprior,  # of that name
+) -> dict[str, str]:  # title -> Markdown
+    "The sections of a card of tuned weights."
+    record = json.loads((data / f"training/{name}.json").read_text(encoding="utf-8"))
+    base, parts = record["config"]["model_path"], {}
+    parts["Training"] = tuning_part(record, pd.read_csv(data / f"training/{name}.validation.csv"))
+    tables = [
+        f"Bits of y of the same latents against {base}, in percent, on the middle 256x256 pixels of {title}:\n\n"
+        + markdown_table(cost_table(pd.read_csv(data / f"levels/{file}.csv"), name, base))
+        for file, title in (("gb82", "gb82"), ("kodak", "Kodak"))
+    ]
+    parts["Cost in bits"] = "\n\n".join([*tables, bank_line(model, pd.read_csv(data / "bench/zbank.csv"))])
+    parts["Parts of a file"] = prefix_part(read_rows(data / "prefix/gb82/prefix.csv", PrefixRow))
+    return parts
+
 # %% ../../nbs/show/card.ipynb #f020b167-6
+def trained_parts(
+    data: Path,  # with training/ and kodak/
+) -> dict[str, str]:  # title -> Markdown
+    "The sections of a card of weights that were trained as a whole."
+    return {
+        "Training": training_part(stage_table(data / "training")),
+        "Results on Kodak": results_part([r for f in ("S4", "anchors") for r in read_rows(data / f"kodak/{f}.csv")]),
+    }
+
+# %% ../../nbs/show/card.ipynb #card-whole
 def model_card(
     name: str,  # of shipped weights
-    data: str | Path,  # folder with training/ and kodak/
+    data: str | Path,  # folder with what was measured of them
 ) -> str:  # Markdown
     "The card of weights that ship with the package."
     data, path = existing_path(data, "data"), shipped_weights().get(name)
     require(path, f"no weights {name!r} ship with this version; there are {', '.join(shipped_weights())}")
-    parts = {
-        "Data": data_line(pd.read_csv(data / "training/pictures.csv")),
-        "Training": training_part(stage_table(data / "training")),
-        "Results on Kodak": results_part([r for f in ("S4", "anchors") for r in read_rows(data / f"kodak/{f}.csv")]),
-        "Limits": LIMITS,
-    }
-    sections = [f"## {title}\n\n{text}" for title, text in parts.items()]
-    return "\n\n".join([f"# {name}", weights_line(load_model(name), path), *sections]) + "\n"
+    model, tuned = load_model(name), (data / f"training/{name}.json").exists()
+    parts = {"Data": data_line(pd.read_csv(data / "training/pictures.csv"))}
+    parts |= tuned_parts(name, data, model) if tuned else trained_parts(data)
+    sections = [f"## {title}\n\n{text}" for title, text in (parts | {"Limits": LIMITS}).items()]
+    return "\n\n".join([f"# {name}", weights_line(model, path), *sections]) + "\n"
