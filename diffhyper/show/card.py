@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['LIMITS', 'stage_line', 'stage_table', 'result_table', 'weights_line', 'data_line', 'results_part', 'training_part',
-           'tuning_part', 'cost_table', 'bank_line', 'prefix_part', 'tuned_parts', 'trained_parts', 'model_card']
+           'tuning_part', 'cost_table', 'bank_line', 'prefix_part', 'family_part', 'tuned_parts', 'trained_parts',
+           'model_card']
 
 # %% ../../nbs/show/card.ipynb #f020b167
 import json
@@ -12,13 +13,16 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..codec.family import BASE
 from ..codec.hyperprior import DiffusionHyperprior
 from ..codec.names import shipped_weights
 from ..codec.hub import load_model
 from ..config import existing_path, require
+from ..measure.family import FamilyBits, FamilyCost, family_matrix
 from ..measure.prefix import PrefixRow, overhead, overhead_summary
 from ..measure.rows import EvaluationRow, OURS, read_rows
 from ..measure.summary import bd_rates
+from .family import matrix_table
 from .text import bd_lines, markdown_table
 
 # %% ../../nbs/show/card.ipynb #stage-line
@@ -173,10 +177,25 @@ def prefix_part(
         "more is a thumbnail, and WebP makes a better one of as many bytes."
     )
 
+# %% ../../nbs/show/card.ipynb #card-family
+def family_part(
+    record: dict,  # of the training
+    folder: Path,  # with bits.csv and costs.csv
+) -> str:  # Markdown
+    "The denoisers of some weights, what each of them saves in which time, and how students were taught."
+    rows, costs = (read_rows(folder / f"{n}.csv", kind) for n, kind in (("bits", FamilyBits), ("costs", FamilyCost)))
+    matrix = family_matrix([r for r in rows if r.taught or r.denoiser == BASE], costs)
+    table = matrix_table(matrix.assign(taught=""), "kodak").reset_index()
+    taught = ", ".join(
+        f"{n} in {v['student_steps']} steps of {v['batch_size']} latents" for n, v in record["family"].items()
+    )
+    told = "Bits of y on Kodak against the hyperprior alone, all qualities together, and processor time of all passes"
+    return f"{told}:\n\n{markdown_table(table)}\n\nStudents were taught by the first one: {taught}."
+
 # %% ../../nbs/show/card.ipynb #card-tuned
 def tuned_parts(
     name: str,  # of the weights
-    data: Path,  # with training/, levels/, prefix/ and bench/
+    data: Path,  # with training/, levels/, prefix/, bench/ and family/
     model: DiffusionHyperprior,  # of that name
 ) -> dict[str, str]:  # title -> Markdown
     "The sections of a card of tuned weights."
@@ -189,6 +208,7 @@ def tuned_parts(
         for file, title in (("gb82", "gb82"), ("kodak", "Kodak"))
     ]
     parts["Cost in bits"] = "\n\n".join([*tables, bank_line(model, pd.read_csv(data / "bench/zbank.csv"))])
+    parts["Denoisers"] = family_part(record, data / "family")
     parts["Parts of a file"] = prefix_part(read_rows(data / "prefix/gb82/prefix.csv", PrefixRow))
     return parts
 
