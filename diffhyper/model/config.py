@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['CODING_STEPS', 'MOST_PIECES', 'MAX_FILTER_BLOCKS', 'DEFAULT_LAMBDA_RATE', 'DEFAULT_BETAS', 'Rates', 'Quality',
-           'SEVERAL', 'Qualities', 'CodingSteps', 'FilterBlocks', 'Layout', 'Channels', 'Options', 'HYPERPRIORS',
-           'MODELS', 'REGISTRIES', 'spell', 'plain_number', 'number', 'whole_number', 'positives', 'pixel_limit',
-           'check_coding_steps', 'check_quality', 'check_filter_blocks', 'lambda_range', 'lambda_of_quality',
-           'check_betas', 'check_rates', 'check_layout', 'option_values', 'check_options', 'check_details',
-           'known_names', 'check_known', 'ChannelsConfig', 'ModelConfig']
+           'SEVERAL', 'Qualities', 'CodingSteps', 'FilterBlocks', 'Layout', 'Channels', 'PYTHON', 'Options',
+           'HYPERPRIORS', 'MODELS', 'REGISTRIES', 'spell', 'plain_number', 'number', 'whole_number', 'positives',
+           'pixel_limit', 'check_coding_steps', 'check_quality', 'check_filter_blocks', 'lambda_range',
+           'lambda_of_quality', 'check_betas', 'check_rates', 'check_layout', 'option_values', 'check_options',
+           'check_details', 'known_names', 'check_known', 'ChannelsConfig', 'ModelConfig']
 
 # %% ../../nbs/model/config.ipynb #f534a72c
 import json
@@ -194,8 +194,11 @@ Layout = Annotated[Ints, AfterValidator(check_layout)]
 Channels = Annotated[int, Field(gt=0, multiple_of=8)]  # eight channel groups of the coding steps
 
 # %% ../../nbs/model/config.ipynb #option-values
+PYTHON = {"True": True, "False": False, "None": None}  # what Python writes in another way than JSON
+
+
 def option_values(
-    texts: tuple[str, ...],  # "name=value", the value as JSON writes it, or a word
+    texts: tuple[str, ...],  # "name=value", the value as JSON or Python writes it, or a word
     field: str = "transform_options",  # that holds them, for the message
 ) -> dict:  # option -> value
     "Options of a transform, or of something else that is built by name; `DiffhyperError` for a text of another form."
@@ -206,7 +209,7 @@ def option_values(
         try:
             values[name] = json.loads(value)
         except ValueError:
-            values[name] = value
+            values[name] = PYTHON.get(value, value)
     return values
 
 
