@@ -257,6 +257,8 @@ def test_explorer_live(page, lab, tmp_path):
     for key in ("ArrowDown", "ArrowUp"):  # the list's own keys, not the notebook's
         with moved:
             page.locator(".dhp-sample select").press(key)
+    expect(page.locator(".dhp-sampling")).not_to_be_visible()
+    page.locator(".dhp-research .jupyter-widget-Collapse-header").click()
     moves = [("quality", "ArrowRight"), ("steps", "ArrowRight"), ("chunks", "Home"), ("sampling", "ArrowRight")]
     for name, key in [*moves, ("chunks", "End")]:
         with moved:

@@ -22,6 +22,7 @@ from .choice import Choice, choose, priced
 from .coding import SCALES, Estimation, Latent, Strings, Walking, as_float, form_of_part
 from .effort import Effort, spent_shares
 from .exact import indexed
+from ..model.bank import soft_bits
 from ..model.config import lambda_of_quality
 from ..model.diffusion import Hyperprior, Predict, predictor, restore, walk
 from ..model.entropy import LIKELIHOOD_MIN, bits, gaussian_likelihood
@@ -89,7 +90,7 @@ def hyper_bits(
     model: Estimation,  # whose entropy bottleneck it is
     z: Tensor,  # (1, N, h, w), soft
 ) -> Tensor:  # scalar
-    "Information content of z that is not quite rounded."
+    "Information content of z that is not quite rounded, under the tables of its channels."
     bottleneck = model.entropy_bottleneck
     likelihood, _, _ = bottleneck._likelihood(z.transpose(0, 1).flatten(1)[:, None])
     return bits(lower_bound(likelihood, LIKELIHOOD_MIN)[None]).sum()
@@ -109,11 +110,18 @@ class Cost:
         x_hat = self.model.synthesise(restored, self.quality).clamp(0, 1)
         return (x_hat[..., : self.x.shape[-2], : self.x.shape[-1]] - self.x).square().sum() / 3
 
+    def z_bits(self, z_hat: Tensor) -> Tensor:  # (1, N, h/4, w/4) -> scalar
+        "Bits of z as the coder codes it, names of priors apart."
+        if self.priors is None:
+            return hyper_bits(self.model, z_hat)
+        tables = self.model.bank.coder(self.level)
+        return soft_bits(tables, z_hat - self.model.medians(), self.priors).sum()
+
     def z_cost(self, z_hat: Tensor, y_hat: Tensor) -> Tensor:  # (1, N, h/4, w/4), (1, M, h, w) -> scalar
         "Bits of z, and those of y under the hyperprior's own Gaussian."
         prior = self.model.hyperprior(z_hat, self.quality)
         likelihood = gaussian_likelihood(y_hat.detach() - prior.means_hat, prior.scales_hat)
-        return hyper_bits(self.model, z_hat) + bits(likelihood).sum()
+        return self.z_bits(z_hat) + bits(likelihood).sum()
 
     def cost(self, temperature: float) -> Tensor:  # scalar
         "J over lambda, of all pixels, for a draw of the soft roundings."
@@ -137,15 +145,16 @@ class Moving(Cost):
         generator: torch.Generator,  # of all noise, on the model's device
     ):
         self.model, self.x, self.coding_steps = model, x, coding_steps
-        self.weight, self.generator = weight, generator
+        self.weight, self.generator, self.level = weight, generator, latent.level
         self.y, self.z = (v.clone().requires_grad_() for v in (latent.y, latent.z))
         self.quality, self.denoiser = model.quality_of(latent.level), model.denoiser_of(latent.denoiser)
 
     @torch.no_grad()
     def look(self):
         "Find what the decoder will know, for the latent as it is."
-        z_hat = self.model.medians() + self.model.round_z(self.z)
-        self.prior = self.model.hyperprior(z_hat, self.quality)
+        symbols, bank = self.model.round_z(self.z), self.model.bank
+        self.priors = bank.coder(self.level).choose(symbols).priors if bank else None
+        self.prior = self.model.hyperprior(self.model.medians() + symbols, self.quality)
         predict = indexed(predictor(self.denoiser, self.prior, self.coding_steps))
         walked = walked_gaussians(self.model, self.y, self.prior, predict, self.coding_steps)
         self.mean, self.scale, self.anchor = walked

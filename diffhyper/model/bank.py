@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['TOTAL', 'DAMAGED_BANK', 'SWEEPS', 'BLUR', 'WEIGHT', 'ROUNDS', 'OVERLAP', 'Alphabet', 'escape_bits', 'Bank',
            'empty_bank', 'check_frequencies', 'prior_costs', 'choose_priors', 'contexts_of', 'tables_from', 'Choice',
-           'BankTables', 'BankCoder', 'bank_likelihood', 'smoothing', 'Histograms', 'name_shares', 'split_priors',
-           'fit_priors', 'whole_frequencies', 'Fitted', 'fit_band', 'crops_of_band', 'fit_bank']
+           'BankTables', 'BankCoder', 'bank_likelihood', 'soft_bits', 'smoothing', 'Histograms', 'name_shares',
+           'split_priors', 'fit_priors', 'whole_frequencies', 'Fitted', 'fit_band', 'crops_of_band', 'fit_bank']
 
 # %% ../../nbs/model/bank.ipynb #bank-imports
 from typing import NamedTuple
@@ -212,8 +212,13 @@ class BankTables:
         chosen = choose_priors(costs.double().numpy(), self.name_bits)
         left, above = contexts_of(chosen, self.K)
         priors, named = torch.from_numpy(chosen[0]), torch.from_numpy(self.name_bits[left, above, chosen][0])
-        each = self.bits[priors.flatten()[:, None], self.alphabet.entries(v)] + escape_bits(self.alphabet, v)
-        return Choice(priors, named.float(), each.T.reshape(-1, *size))
+        return Choice(priors, named.float(), self.each(symbols, priors))
+
+    def each(self, symbols: Tensor, priors: Tensor) -> Tensor:  # (1, N, h, w) integers, (h, w) -> (N, h, w) float32
+        "Bits of integers under priors."
+        v = symbols[0].cpu().long().flatten(1).T
+        bits = self.bits[priors.flatten()[:, None], self.alphabet.entries(v)] + escape_bits(self.alphabet, v)
+        return bits.T.reshape(-1, *priors.shape)
 
     def index(self, priors: Tensor) -> Tensor:  # (h, w) -> (N, h, w) int64
         "The tables of every integer."
@@ -269,6 +274,17 @@ def bank_likelihood(
         choice = bank.coder(level).choose(v[None])
         likelihoods.append((-choice.each - choice.bits / len(choice.each)).exp2())
     return torch.stack(likelihoods).clamp_min(LIKELIHOOD_MIN).to(symbols.device)
+
+# %% ../../nbs/model/bank.ipynb #bank-soft
+def soft_bits(
+    tables: BankTables,
+    z: Tensor,  # (1, N, h, w) relative to the medians, soft
+    priors: Tensor,  # (h, w) int64, as chosen
+) -> Tensor:  # (N, h, w)
+    "Bits of z that is not quite rounded, names of priors apart."
+    lower = z.detach().floor()
+    below, above = (tables.each(v, priors).to(z) for v in (lower, lower + 1))
+    return below + (z - lower)[0] * (above - below)
 
 # %% ../../nbs/model/bank.ipynb #bank-smoothing
 BLUR = 0.1  # standard deviation of the smoothing, in those of the channel

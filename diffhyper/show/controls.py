@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['DRAWN', 'EFFORTS', 'SAMPLING_CHOICES', 'TITLES', 'classed', 'control', 'chunk_choices', 'Renewed', 'Source', 'Coding',
-           'Decoding', 'controls_box', 'Status', 'Message', 'mark_stale', 'Player', 'figure_widget', 'PanelTabs',
-           'Saves', 'Display']
+           'Decoding', 'Research', 'controls_box', 'Status', 'Message', 'mark_stale', 'Player', 'figure_widget',
+           'PanelTabs', 'Saves', 'Display']
 
 # %% ../../nbs/show/controls.ipynb #imports
 import html
@@ -122,21 +122,44 @@ class Decoding(W.VBox):
     "What is made of what has arrived."
 
     def __init__(self):
-        samples = [(str(n) if n else "0: mean", n) for n in SAMPLING_CHOICES]
         for_all = dict(value=True, tooltip="denoise the latent; acts where all has arrived")
-        for_parts = dict(options=samples, tooltip="for what has not arrived")
         self.restore = control(W.Checkbox, "restore", "restore before synthesis", **for_all)
-        self.sampling = control(W.SelectionSlider, "sampling", "sampling steps", **for_parts)
-        self.noise = W.Button(description="other noise", layout=_WIDE, tooltip="sample from other noise")
-        super().__init__([self.restore, self.sampling, classed(self.noise, "noise")])
+        super().__init__([self.restore])
 
     def enable(
         self,
         state: State,  # that the controls say
     ):
-        "What would do nothing cannot be moved: restore acts on whole files, samples where something is missing."
-        process = "process" in state.panels
+        "Restore acts on whole files; where it would do nothing it cannot be moved."
         self.restore.disabled = not state.whole
+
+# %% ../../nbs/show/controls.ipynb #research
+_RESEARCH = (
+    '<div class="dhp-hint">What has not arrived takes its posterior mean. A sample of the reverse diffusion '
+    "in its place is a plausible picture, not a better one: by PSNR, MS-SSIM and SSIMULACRA 2 the mean is nearer "
+    "to the original. It acts where chunks are missing, and in the tab <i>Reverse process</i>.</div>"
+)
+
+
+class Research(W.Accordion):
+    "Samples of what has not arrived, for those who study them."
+
+    def __init__(self):
+        samples = [(str(n) if n else "0: mean", n) for n in SAMPLING_CHOICES]
+        for_parts = dict(options=samples, tooltip="for what has not arrived")
+        self.sampling = control(W.SelectionSlider, "sampling", "sampling steps", **for_parts)
+        self.noise = W.Button(description="other noise", layout=_WIDE, tooltip="sample from other noise")
+        moved = W.VBox([self.sampling, classed(self.noise, "noise")], layout=W.Layout(max_width="420px"))
+        inside = W.VBox([W.HTML(_RESEARCH), moved])
+        super().__init__([inside], titles=["Research: a plausible picture, not a better one"], selected_index=None)
+        classed(self, "research")
+
+    def enable(
+        self,
+        state: State,  # that the controls say
+    ):
+        "Samples act where something is missing; what would do nothing cannot be moved."
+        process = "process" in state.panels
         self.sampling.disabled = state.whole and not process
         self.noise.disabled = self.sampling.disabled or not (state.sampling_steps or process)
 

@@ -19,7 +19,7 @@ import torch
 from ..codec.hyperprior import DiffusionHyperprior
 from ..codec.hub import load_model
 from ..config import DiffhyperError
-from .controls import DRAWN, Coding, Decoding, Display, Source, classed, controls_box
+from .controls import DRAWN, Coding, Decoding, Display, Research, Source, classed, controls_box
 from .explore import State
 from .newest import Newest
 from .photo import PictureFile, check_file_size, drawn_sample, picture_file
@@ -40,6 +40,7 @@ class Showing:
         with self.worker.lock:
             state = self.state
             self.decoding.enable(state)
+            self.research.enable(state)
             self.display.message.say("")
             self.display.outdate()
             self.worker.ask(state)
@@ -64,15 +65,15 @@ class Moving:
 
     def listen(self):
         "From now on."
-        source, coding, decoding = self.source, self.coding, self.decoding
-        for widget in (coding.quality, coding.effort, coding.chunks, decoding.restore, decoding.sampling):
+        source, coding, research = self.source, self.coding, self.research
+        for widget in (coding.quality, coding.effort, coding.chunks, self.decoding.restore, research.sampling):
             widget.observe(self.moved, "value")
         self.display.tabs.observe(self.moved, "selected_index")
         source.locator.observe(self.moved, "place")
         coding.steps.observe(self.steps_moved, "value")
         source.sample.observe(self.sample_chosen, "value")
         source.path.observe(self.path_given, "value")
-        decoding.noise.on_click(self.other_noise)
+        research.noise.on_click(self.other_noise)
 
     @contextmanager
     def quietly(self):
@@ -199,10 +200,11 @@ class Explorer(Showing, Moving, Opening, Choosing, Uploading, Failing, W.VBox):
     ):
         self.renderer, self.worker = Renderer(model or load_model()), Newest(self.stages, self.show, self.fail)
         self.source, self.coding, self.decoding = Source(self.uploaded), Coding(), Decoding()
-        self.display, self.threads = Display(), torch.get_num_threads()
+        self.display, self.research, self.threads = Display(), Research(), torch.get_num_threads()
         self.seed, self.quiet, self.shown, self.samples = 0, False, None, {}
         self.file = self.sample_file(self.source.sample.value)
-        super().__init__([controls_box(self.source, self.coding, self.decoding), *self.display.widgets])
+        *above, tabs = self.display.widgets
+        super().__init__([controls_box(self.source, self.coding, self.decoding), *above, self.research, tabs])
         classed(self, "explorer")
         self.decoding.restore.value = self.renderer.model.restores
         self.listen()
@@ -211,14 +213,14 @@ class Explorer(Showing, Moving, Opening, Choosing, Uploading, Failing, W.VBox):
     @property
     def state(self) -> State:
         "What the controls say."
-        coding, decoding = self.coding, self.decoding
+        coding = self.coding
         return State(
             self.file,
             coding.quality.value,
             coding.steps.value,
             coding.chunks.value,
-            decoding.restore.value,
-            decoding.sampling.value,
+            self.decoding.restore.value,
+            self.research.sampling.value,
             self.seed,
             self.display.tabs.wanted,
             tuple(self.source.locator.place),

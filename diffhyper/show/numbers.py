@@ -21,6 +21,7 @@ from ..measure.anchors import ANCHOR_CODERS, anchor_coders, match_bytes
 from ..measure.quality import bpp, compression_ratio, ms_ssim, psnr_db
 from .explore import Compressed, State, arrival
 from .photo import Pane, Photo
+from .text import counted
 
 # %% ../../nbs/show/numbers.ipynb #f020b167-17
 @dataclass(frozen=True)
@@ -156,7 +157,9 @@ def what_is_counted(
     whole = len(file.data)
     if state.whole:
         return f"The whole file: {whole:,} bytes."
-    made = f"by a sample of {state.sampling_steps} steps" if state.sampling_steps else "by its posterior mean"
+    made = (
+        f"by a sample of {counted(state.sampling_steps, 'step')}" if state.sampling_steps else "by its posterior mean"
+    )
     return (
         f"Arrived: {arrival(state.arrived, state.coding_steps)}, "
         f"{num_bytes:,} of {whole:,} bytes ({num_bytes / whole:.0%}). What is missing is filled in {made}; "
