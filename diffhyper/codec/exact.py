@@ -50,8 +50,8 @@ def tables_version(
 class Calibration:
     """Units of the twin's activations.
 
-    Expects `h_s`, `denoiser`, `others`, `denoiser_of`, `entropy_bottleneck`, `variable_rate`, `pictures`, and a
-    forward as in CompressAI.
+    Expects `h_s`, `denoiser`, `others`, `denoiser_number`, `variable_rate`, `pictures`, `analyse_batch`, `quantise_z`
+    and `estimate`.
     """
 
     def watched(self, name: str) -> tuple[nn.Module, ...]:
@@ -82,11 +82,22 @@ class Calibration:
         for name in names:
             with calibration(*self.watched(name)):
                 for x in crops.split(8):
-                    for S in CODING_STEPS[1:]:
-                        self(x, self.spread_quality(x), S, restore=False, denoiser=name)
+                    self.estimate_all(x, self.denoiser_number(name))
             self.watched(name)[-1].hyper.unit.copy_(self.h_s.head.unit)  # both see the same features
         self.train(was[0])
         self.exact = was[1]
+
+    def estimate_all(
+        self,
+        x: Tensor,  # (n, 3, H, W) in [0, 1], sides multiples of `downsampling_factor`
+        denoiser: int,  # its number
+    ):
+        "Let the networks see what they see when pictures are coded."
+        quality = self.spread_quality(x)
+        y, z = self.analyse_batch(x, quality)
+        z_hat, _ = self.quantise_z(z, quality)
+        for S in CODING_STEPS[1:]:
+            self.estimate(y, z_hat, quality, S, denoiser)
 
     def spread_quality(self, x: Tensor) -> Tensor:  # (B, ...) -> (B,) in [0, 1]
         "Qualities from the lowest to the highest; the middle for a model of one rate."
