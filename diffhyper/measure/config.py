@@ -117,6 +117,7 @@ class EvaluateConfig(LadderConfig, BatchConfig, AnchorsConfig):
 
     output_dir: str = "evaluation_results"
     batch_size: PositiveInt = 1
+    crop: NonNegativeInt = 0  # side of a centre crop in pixels; 0: whole pictures
     save_samples: bool = False  # write side-by-side pictures
     restore: bool = True  # denoise the quantised latent before synthesis
     denoiser: str = "base"  # name of the denoiser

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['NOT_OURS', 'Named', 'Measured', 'Watch', 'PLACES', 'timed', 'compare', 'measure', 'estimate_bpp', 'same_size_batches',
            'anchor_rows', 'named_denoiser', 'our_rows', 'picture_rows', 'picture_names', 'qualities_of', 'middle_of',
-           'rows_of_run', 'Evaluation', 'write_both', 'write_summary', 'refusal', 'readable_pictures', 'pictures_of',
-           'warm_up', 'count_files', 'measure_all', 'evaluate']
+           'opened', 'rows_of_run', 'Evaluation', 'write_both', 'write_summary', 'refusal', 'readable_pictures',
+           'pictures_of', 'warm_up', 'count_files', 'measure_all', 'evaluate']
 
 # %% ../../nbs/measure/evaluate.ipynb #ab159f81
 import os
@@ -25,7 +25,7 @@ from tqdm.auto import tqdm
 from ..codec.baselines import Baseline, coder_of, load_codec
 from ..codec.family import BASE
 from ..config import DiffhyperError, require
-from ..data.datasets import list_images
+from ..data.datasets import centre_crop, list_images
 from ..data.pictures import read_image, to_tensor
 from ..files import to_json, write_text
 from ..machine import peak_memory
@@ -225,6 +225,15 @@ def middle_of(qualities: Iterable[float]) -> float:
     ordered = sorted(qualities)
     return ordered[(len(ordered) - 1) // 2]
 
+# %% ../../nbs/measure/evaluate.ipynb #evaluate-opened
+def opened(
+    path: Path,  # picture file
+    crop: int,  # side of its middle in pixels; 0: all of it
+) -> Image.Image:  # mode RGB
+    "What is measured of a picture."
+    image = read_image(path)
+    return centre_crop(image, crop) if crop else image
+
 # %% ../../nbs/measure/evaluate.ipynb #evaluate-rows-of-run
 def rows_of_run(
     model: nn.Module,  # from `load_codec`
@@ -235,7 +244,7 @@ def rows_of_run(
     "Every measurement of a run, as it is made."
     anchors = anchor_coders(config.anchors)
     qualities = qualities_of(model, config.qualities)
-    pictures = ((name, read_image(path)) for name, path in zip(picture_names(paths), paths, strict=True))
+    pictures = ((name, opened(p, config.crop)) for name, p in zip(picture_names(paths), paths, strict=True))
     for batch in same_size_batches(pictures, config.batch_size):
         images = [image for _, image in batch]
         estimated = [

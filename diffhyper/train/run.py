@@ -43,7 +43,7 @@ from .loop import StepRecord, first_crops, read_steps, take_steps
 from .objective import Objective, objective_of
 from .start import prepare
 from .state import TrainState
-from .validate import samples_of, validate, validation_crops
+from .validate import reconstruct_all, samples_of, summarise, validation_crops
 
 # %% ../../nbs/train/run.ipynb #keep-best
 def keep(
@@ -68,12 +68,13 @@ def judge(
     first: Tensor,  # crops, on which the twin is calibrated
     pictures: list[Tensor],  # for validation
     config: TrainConfig,  # of the run
-) -> tuple[dict[str, float], Image.Image]:  # from `validate`; what the pictures look like
+) -> tuple[dict[str, float], Image.Image]:  # from `summarise`; what the pictures look like
     "Make the averaged model ready for use, and validate it; raises `DivergedError` if its weights cannot code."
     try:
         averaged.calibrate(first.to(averaged.lambda_range.device))
         averaged.update(force=True, update_quantiles=True)
-        return validate(averaged, pictures, config), samples_of(averaged.eval(), pictures)
+        found = reconstruct_all(averaged.eval(), pictures)
+        return summarise(found, config), samples_of(pictures, found)
     except DiffhyperError as e:  # these weights are the run's own: nobody has damaged them
         said = str(e).split(":")[0]
         raise DivergedError(f"the weights are out of the range in which they can code ({said})") from e
