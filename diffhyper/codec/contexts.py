@@ -429,16 +429,6 @@ class Denoised(LatentModel):
         self.step_counts, self.coding_steps = tuple(trained), max(trained)
         self.odds = {S: STEP_ODDS[S] / sum(STEP_ODDS[S] for S in trained) for S in trained}
 
-    def adopt(self, source: DiffusionHyperprior):  # as in `Given`
-        "Start from networks that are trained; what a variant adds to the denoiser starts from nothing."
-        super().adopt(source)
-        if self.continued:
-            same = source.pattern == self.pattern
-            require(same, f"the weights know the pattern {source.pattern!r}, not {self.pattern!r}; choose theirs")
-            _, other = self.denoiser.load_state_dict(source.denoiser.state_dict(), strict=False)
-            require(not other, f"the denoiser of the weights has {other[:1]}, which this one lacks; it cannot go on")
-            self.denoiser.lr_factor = ADOPTED
-
     def plan(self, y: Tensor) -> list[Step]:  # (B, M, h, w)
         "The steps of the pattern."
         return plan_steps(*y.shape[1:], self.coding_steps, self.pattern)
@@ -450,6 +440,16 @@ class Denoised(LatentModel):
 # %% ../../nbs/codec/contexts.ipynb #contexts-denoised-training
 class TrainedDenoised(Denoised):
     "How it is trained."
+
+    def adopt(self, source: DiffusionHyperprior):  # as in `Given`
+        "Start from networks that are trained; what a variant adds to the denoiser starts from nothing."
+        super().adopt(source)
+        if self.continued:
+            same = source.pattern == self.pattern
+            require(same, f"the weights know the pattern {source.pattern!r}, not {self.pattern!r}; choose theirs")
+            _, other = self.denoiser.load_state_dict(source.denoiser.state_dict(), strict=False)
+            require(not other, f"the denoiser of the weights has {other[:1]}, which this one lacks; it cannot go on")
+            self.denoiser.lr_factor = ADOPTED
 
     def estimate(self, prior: Hyperprior, y: Tensor) -> Tensor:  # as in `Stepwise` -> (B,)
         "One step of each picture."
